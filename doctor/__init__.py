@@ -1,0 +1,3 @@
+"""acdoctor: the environment doctor for AI-accelerator Python stacks."""
+
+__version__ = "0.1.0"

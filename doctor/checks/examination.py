@@ -1,0 +1,31 @@
+"""What every check is given, and the two kinds of thing it may yield."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from doctor.model import Depth, Environment, FileView, Finding, RecordedFile
+from doctor.rulebook.rules import Rulebook, Stack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """One patient and all that is known about it.
+
+    ``environment`` already holds the assumed distributions (kind ``assumed``). ``records`` gives a
+    distribution's recorded files by metadata path, read once and shared by the checks. ``entries`` are asked for
+    by ``--entry``; empty means the stack's entries, or else what the distributions offer.
+    """
+
+    environment: Environment
+    files: FileView
+    rulebook: Rulebook
+    stack: Stack | None = None
+    depth: Depth = Depth.STANDARD
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    entries: tuple[str, ...] = ()
+    records: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
+
+
+Check = Callable[[Examination], Iterator[Finding]]

@@ -1,0 +1,45 @@
+"""What can go wrong with the doctor itself, as types; one root, data in the children.
+
+A finding about the patient is never an exception. An exception here means that the doctor could not do
+what it was asked, and its text is one sentence that names the thing and the way out.
+"""
+
+from __future__ import annotations
+
+
+class DoctorError(Exception):
+    """Something the doctor was asked for could not be done; ``str()`` is the sentence for the user."""
+
+    exit_code: int = 3
+
+
+class UsageError(DoctorError):
+    """The question itself is wrong or ambiguous (exit code 2)."""
+
+    exit_code = 2
+
+
+class NotAnEnvironmentError(DoctorError):
+    """The path holds no Python environment."""
+
+    def __init__(self, path: str, reason: str, advice: str = "") -> None:
+        """Keep the path, why it is none, and what to do."""
+        self.path, self.reason, self.advice = path, reason, advice
+        super().__init__(f"{path}: {reason}." + (f" {advice}" if advice else ""))
+
+
+class RuleError(DoctorError):
+    """A rule file cannot be used: names the file, the key path and the complaint."""
+
+    def __init__(self, path: str, key: str, complaint: str) -> None:
+        """Keep the file, the dotted key path ('' for the whole file) and the complaint."""
+        self.path, self.key, self.complaint = path, key, complaint
+        super().__init__(f"{path}: {key + ': ' if key else ''}{complaint}")
+
+
+class IndexUnavailableError(DoctorError):
+    """The package index cannot be asked (no network, ``--offline``, refused)."""
+
+
+class TransactionError(DoctorError):
+    """A change to an environment was refused or undone; the environment is as it was."""

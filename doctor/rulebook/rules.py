@@ -1,0 +1,145 @@
+"""Rule values: what a TOML file of ``rules/`` says, after the strict loader has read it.
+
+Versions and conditions are PEP 440 specifiers, PEP 508 requirements and markers, kept as text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from doctor.model import Fix, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEvidence:
+    """Why a rule is believed: ``on`` is an ISO date, ``how`` is ``run``, ``read`` or ``report``."""
+
+    on: str
+    how: str
+    claim: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleExample:
+    """A case the rule must find (``found``) or leave alone: installed pins, or log text."""
+
+    found: bool
+    installed: tuple[str, ...] = ()
+    text: str = ""
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What every rule has. ``id`` is the file's stem, unique for ever; ``status`` is ``active`` or ``retired``."""
+
+    id: str
+    path: str
+    title: str
+    explain: str
+    severity: Severity
+    status: str = "active"
+    fixes: tuple[Fix, ...] = ()
+    evidence: tuple[RuleEvidence, ...] = ()
+    examples: tuple[RuleExample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakage(Rule):
+    """Versions that must not hold together though metadata allows them.
+
+    ``together`` are requirements (first the distribution that breaks, then what it lacks) that must never all
+    hold; ``marker`` limits the environments; ``symbol`` is what is missing; ``where`` is ``file:line`` where it
+    shows. ``contract`` says that import contracts find the same break by themselves: then theirs is the finding
+    and the rule only adds its fix and its words.
+    """
+
+    together: tuple[str, ...] = ()
+    marker: str = ""
+    symbol: str = ""
+    where: str = ""
+    contract: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A failure of the vendor's own that is no finding: a module glob, the missing symbol (or ''), the reason."""
+
+    module: str
+    symbol: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack(Rule):
+    """A named known-good set.
+
+    ``detect``: requirements of which all must hold for the stack to be recognised (``detect_any``: at least one).
+    ``pins``: requirements that must hold; ``entries``: modules, console scripts (``script:NAME``) that its users
+    run; ``accepts``: known vendor failures; ``provided``: ``NAME==VERSION`` that host or container brings.
+    """
+
+    detect: tuple[str, ...] = ()
+    detect_any: tuple[str, ...] = ()
+    python: str = ""
+    marker: str = ""
+    pins: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    accepts: tuple[Accepted, ...] = ()
+    provided: tuple[str, ...] = ()
+    lockfile: str = ""
+    released: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeContract(Rule):
+    """What compiled code of a distribution does that no source shows.
+
+    ``when``: a requirement that must hold for it to apply; ``module``: dotted native module (a real one in that
+    distribution); ``raises``: dotted callables in it that always raise, with exception class and message;
+    ``names``: names it certainly has (others unknown unless ``closed``); ``needs``: (module, attribute) pairs that
+    its import asks of other modules; ``abi``: free fields for the native checks.
+    """
+
+    when: str = ""
+    module: str = ""
+    raises: tuple[tuple[str, str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    closed: bool = False
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRule(Rule):
+    """A line of a log or of a pasted error, and what it means.
+
+    ``pattern`` is the regex that finds it; ``after`` and ``until`` bound the stretch in which it counts;
+    ``stage`` names the stage of a run; ``category`` groups (``packages``, ``cluster``, ``wait``, ``stall``,
+    ``data``, ``service``, ``auth``, ``system``, ``user-code``, ``healthy``); ``advice`` are lines for the user.
+    """
+
+    pattern: str = ""
+    after: str = ""
+    until: str = ""
+    stage: str = ""
+    order: int = 0
+    category: str = ""
+    advice: tuple[str, ...] = ()
+    ask: str = ""
+    estimate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rulebook:
+    """All active rules, in id order."""
+
+    breakages: tuple[Breakage, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    natives: tuple[NativeContract, ...] = ()
+    logs: tuple[LogRule, ...] = ()
+    retired: tuple[str, ...] = field(default=())
+
+    def stack(self, stack_id: str) -> Stack | None:
+        """The stack of that id."""
+        return next((s for s in self.stacks if s.id == stack_id), None)
