@@ -114,9 +114,20 @@ class NativeContract(Rule):
 class LogRule(Rule):
     """A line of a log or of a pasted error, and what it means.
 
-    ``pattern`` is the regex that finds it; ``after`` and ``until`` bound the stretch in which it counts;
-    ``stage`` names the stage of a run; ``category`` groups (``packages``, ``cluster``, ``wait``, ``stall``,
-    ``data``, ``service``, ``auth``, ``system``, ``user-code``, ``healthy``); ``advice`` are lines for the user.
+    ``pattern`` is the regex that finds it, searched in one line after colour, quoting, rank and time prefixes are
+    taken off; ``after`` must match an earlier line, ``near`` a line at most 40 lines away; when ``until`` matches a
+    later line the matter is over, and when ``unless`` matches the same line it never began. ``category`` is one
+    word that groups (``missing_module``, ``binary_abi``, ``permission``, ``cluster``, ``wait``, ``stall``, ``data``,
+    ``service``, ``auth``, ``user_code``, ``healthy`` ...). ``says`` is the sentence of the finding with the
+    pattern's groups as ``{1}`` or ``{name}`` (else the title); ``advice`` are lines for the user, ``ask`` is one
+    command whose output is wanted next.
+
+    ``subjects`` are distributions, first the one that breaks (groups allowed); ``when`` are requirements: when the
+    paste tells a version that is outside them, the rule does not hold. ``explains`` are ids of rules whose
+    findings are consequences of this one; ``consequence`` marks a line that only repeats another failure.
+    Stages of a run: ``stage`` is the name, ``order`` the place, ``estimate`` the usual time until the next stage,
+    as ``"20 s - 70 s"`` or ``"steps"`` (log_steps * batch_size / rate); ``typical`` are ``name=value`` facts to
+    reckon with when the log does not say them (``batch_size``, ``rate``, ``log_steps``).
     """
 
     pattern: str = ""
@@ -128,6 +139,14 @@ class LogRule(Rule):
     advice: tuple[str, ...] = ()
     ask: str = ""
     estimate: str = ""
+    says: str = ""
+    near: str = ""
+    unless: str = ""
+    subjects: tuple[str, ...] = ()
+    when: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()
+    consequence: bool = False
+    typical: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
