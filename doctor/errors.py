@@ -6,11 +6,18 @@ what it was asked, and its text is one sentence that names the thing and the way
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class DoctorError(Exception):
     """Something the doctor was asked for could not be done; ``str()`` is the sentence for the user."""
 
     exit_code: int = 3
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The sentence, or one line for each complaint where an input has several; not escaped."""
+        return (str(self),)
 
 
 class UsageError(DoctorError):
@@ -35,6 +42,17 @@ class RuleError(DoctorError):
         """Keep the file, the dotted key path ('' for the whole file) and the complaint."""
         self.path, self.key, self.complaint = path, key, complaint
         super().__init__(f"{path}: {key + ': ' if key else ''}{complaint}")
+
+
+class RuleErrors(RuleError):
+    """Several complaints about rule files at once, one line each."""
+
+    def __init__(self, complaints: Sequence[RuleError]) -> None:
+        """Keep the complaints; ``path``, ``key`` and ``complaint`` are those of the first."""
+        self.complaints = tuple(complaints)
+        first = self.complaints[0]
+        super().__init__(first.path, first.key, first.complaint)
+        self.args = ("\n".join(str(complaint) for complaint in self.complaints),)
 
 
 class IndexUnavailableError(DoctorError):

@@ -5,7 +5,7 @@ Versions and conditions are PEP 440 specifiers, PEP 508 requirements and markers
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from doctor.model import Fix, Severity
 
@@ -22,10 +22,15 @@ class RuleEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleExample:
-    """A case the rule must find (``found``) or leave alone: installed pins, or log text."""
+    """A case the rule must find (``found``) or leave alone: installed pins, or log text.
+
+    ``python`` is the interpreter's version of the case, for rules with a marker ('' for 3.11); ``says`` tells in
+    words what the case is.
+    """
 
     found: bool
     installed: tuple[str, ...] = ()
+    python: str = ""
     text: str = ""
     says: str = ""
 
@@ -96,13 +101,14 @@ class Stack(Rule):
 class NativeContract(Rule):
     """What compiled code of a distribution does that no source shows.
 
-    ``when``: a requirement that must hold for it to apply; ``module``: dotted native module (a real one in that
-    distribution); ``raises``: dotted callables in it that always raise, with exception class and message;
+    ``when``: a requirement that must hold for it to apply; ``marker`` limits the environments; ``module``: dotted
+    native module (a real one in that distribution); ``raises``: dotted callables in it that always raise, with exception class and message;
     ``names``: names it certainly has (others unknown unless ``closed``); ``needs``: (module, attribute) pairs that
     its import asks of other modules; ``abi``: free fields for the native checks.
     """
 
     when: str = ""
+    marker: str = ""
     module: str = ""
     raises: tuple[tuple[str, str, str], ...] = ()
     names: tuple[str, ...] = ()
@@ -157,7 +163,7 @@ class Rulebook:
     stacks: tuple[Stack, ...] = ()
     natives: tuple[NativeContract, ...] = ()
     logs: tuple[LogRule, ...] = ()
-    retired: tuple[str, ...] = field(default=())
+    retired: tuple[str, ...] = ()
 
     def stack(self, stack_id: str) -> Stack | None:
         """The stack of that id."""
