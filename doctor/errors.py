@@ -54,6 +54,11 @@ class RuleErrors(RuleError):
         super().__init__(first.path, first.key, first.complaint)
         self.args = ("\n".join(str(complaint) for complaint in self.complaints),)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line for each complaint."""
+        return tuple(str(complaint) for complaint in self.complaints)
+
 
 class IndexUnavailableError(DoctorError):
     """The package index cannot be asked (no network, ``--offline``, refused)."""
