@@ -5,7 +5,9 @@ Imported at every start: no imports beyond what the interpreter has loaded anywa
 
 from __future__ import annotations
 
-SUMMARY = "The environment doctor for AI-accelerator Python stacks: what is broken in a venv, why, and the pins that cure it."
+SUMMARY = (
+    "The environment doctor for AI-accelerator Python stacks: what is broken in a venv, why, and the pins that cure it."
+)
 
 # name: (module:attribute, short help), in the order of the help
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -18,7 +18,7 @@ class LazyGroup(click.Group):
         """The names, in the order of the table."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command itself, imported now; None for a name that the table does not have."""
         known = self.commands.get(cmd_name)
         if known is not None or cmd_name not in COMMANDS:

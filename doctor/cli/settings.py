@@ -88,7 +88,7 @@ def _assumed(texts: tuple[str, ...]) -> dict[str, str]:
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - most calls assume nothing
     from packaging.version import InvalidVersion, Version  # noqa: PLC0415
 
-    assumed = {}
+    assumed: dict[str, str] = {}
     for text in texts:
         name, _, version = (part.strip() for part in text.partition("=="))
         try:

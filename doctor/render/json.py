@@ -1,7 +1,7 @@
-"""Report -> JSON, the contract ``acdoctor.report/1`` with scripts: keys are never renamed, order never changes.
+r"""Report -> JSON, the contract ``acdoctor.report/1`` with scripts: keys are never renamed, order never changes.
 
 Text is ASCII with JSON escapes, so that nothing in it can act on a terminal; undecodable bytes of file names are
-written as ``\\x..``.
+written as ``\x..``.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ class Row:
     style: str = ""
 
 
+_LONGEST = 1000
 _SYMBOLS = {
     "error": ("✗", "x"),
     "warning": ("!", "!"),
@@ -60,13 +61,24 @@ _SYMBOLS = {
 def wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:
     """The text, made harmless, in lines of at most ``width`` columns; words are never cut (paths are copied)."""
     return textwrap.wrap(
-        shown(text),
+        shown(text, limit=_LONGEST),
         width,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
     ) or [first.rstrip()]
+
+
+def joined(parts: Iterable[str], separator: str, width: int) -> list[str]:
+    """The parts in lines of at most ``width`` columns; a line is broken between parts only."""
+    lines: list[str] = []
+    for part in map(shown, parts):
+        if lines and len(lines[-1]) + len(separator) + len(part) <= width:
+            lines[-1] += separator + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def plain(rows: Iterable[Row]) -> str:

@@ -1,0 +1,68 @@
+"""``acdoctor check``: what is broken in an environment, why, and what cures it."""
+
+from __future__ import annotations
+
+import click
+
+from doctor.checks.examine import Options, examine
+from doctor.cli.commands import COMMANDS
+from doctor.cli.output import deliver, page_for, progress
+from doctor.cli.settings import current_settings
+from doctor.model import Depth, Severity
+from doctor.probe.locate import resolve_environment_path
+from doctor.render.escape import shown
+from doctor.render.json import render_json
+from doctor.render.text import render_text
+
+_FIX = "acdoctor fix   (shows the plan; --apply carries it out)"
+
+
+@click.command()
+@click.argument("venv", required=False, metavar="[VENV]")
+@click.option(
+    "--depth",
+    type=click.Choice([depth.value for depth in Depth]),
+    default=Depth.STANDARD.value,
+    show_default=True,
+    help="Metadata only; files by size, and imports; or files by hash too.",
+)
+@click.option("--stack", metavar="ID", default="", help="Hold it to this stack ('none': to no stack).")
+@click.option(
+    "--entry", "entries", metavar="X", multiple=True, help="Follow imports from this module, script:NAME or file."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in Severity]),
+    default=Severity.ERROR.value,
+    show_default=True,
+    help="The least severe finding that makes the exit code 1.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", default="", help="Write the report to FILE.")
+def check(
+    venv: str | None, depth: str, stack: str, entries: tuple[str, ...], fail_on: str, form: str, output: str
+) -> int:
+    """Find what is broken in an environment, and what cures it.
+
+    VENV is the folder of a virtual environment; without it $VIRTUAL_ENV, ./.venv or the only ./venv* is examined.
+    No package of it is run, nothing is changed. Exit code: 0 healthy, 1 findings, 2 usage, 3 could not be examined.
+    """
+    settings = current_settings()
+    options = Options(
+        depth=Depth(depth),
+        stack=stack,
+        entries=entries,
+        assumed=settings.assumed,
+        rules=settings.rules,
+        fail_on=Severity(fail_on),
+    )
+    path = resolve_environment_path(venv)
+    with progress(f"examining {shown(path)}", settings):
+        report = examine(path, options)
+    if form == "json":
+        text = render_json(report)
+    else:
+        next_step = _FIX if "fix" in COMMANDS else ""
+        text = render_text(report, page_for(settings, next_step=next_step, to_file=output not in ("", "-")))
+    deliver(text, output)
+    return report.exit_code

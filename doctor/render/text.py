@@ -1,0 +1,160 @@
+"""Report -> the screen of a person: root causes first, what they explain folded beneath, a next step last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from doctor.model import Environment, Report, Safety, Severity
+from doctor.render.cause import best_fixes, block, brief, headline
+from doctor.render.fold import Cause, causes
+from doctor.render.page import Page, Row, counted, joined, plain, wrapped
+
+_IN_FULL = {Severity.ERROR: 6, Severity.WARNING: 3, Severity.NOTE: 0}
+_IN_BRIEF = {Severity.ERROR: 30, Severity.WARNING: 12, Severity.NOTE: 0}
+_WORTH_SECONDS = 0.05
+
+
+def render_text(report: Report, page: Page) -> str:
+    """The whole screen; with ``page.quiet`` one line for each root cause that counts, nothing when healthy."""
+    found = causes(report.findings)
+    rows = list(_quiet(report, found, page) if page.quiet else _screen(report, found, page))
+    if page.color:
+        from doctor.render.color import painted  # noqa: PLC0415 - rich costs as much as all the rest of a start
+
+        return painted(rows)
+    return plain(rows)
+
+
+def _screen(report: Report, found: Sequence[Cause], page: Page) -> Iterator[Row]:
+    visible = [c for c in found if page.verbose or _IN_BRIEF[c.severity]]
+    if visible or report.crashed:
+        yield from _header(report, page)
+    for severity in Severity:
+        yield from _section([c for c in visible if c.severity is severity], page)
+    if report.crashed:
+        yield Row()
+        yield from _crashes(report, page)
+    if visible or report.crashed:
+        yield Row()
+    yield from _summary(report, found, page)
+    yield from _next(report, visible, page)
+
+
+def _quiet(report: Report, found: Sequence[Cause], page: Page) -> Iterator[Row]:
+    for cause in found:
+        if cause.severity.rank <= report.fail_on.rank:
+            yield from headline(cause, page)
+    yield from _crashes(report, page)
+
+
+def _section(found: Sequence[Cause], page: Page) -> Iterator[Row]:
+    """The causes of one severity: the first in full, more of them in brief, the rest as a count."""
+    if not found:
+        return
+    severity = found[0].severity
+    full = len(found) if page.verbose else _IN_FULL[severity]
+    shown_briefly = found[full : full + _IN_BRIEF[severity]]
+    for cause in found[:full]:
+        yield Row()
+        yield from block(cause, page)
+    if shown_briefly:
+        yield Row()
+    for cause in shown_briefly:
+        yield from brief(cause, page)
+    left = len(found) - full - len(shown_briefly)
+    if left > 0:
+        yield Row(text=f"{page.symbol('more')} and {counted(left, 'more ' + severity.value)} with -v")
+
+
+def _header(report: Report, page: Page) -> Iterator[Row]:
+    environment = report.environment
+    if environment is None:
+        return
+    parts = [page.path(environment.path), _python(environment), counted(_installed(environment), "distribution")]
+    if report.stack:
+        parts.append(f"stack {report.stack}")
+    for line in joined(parts, f" {page.symbol('dot')} ", page.width):
+        yield Row(text=line, style="strong")
+
+
+def _python(environment: Environment) -> str:
+    interpreter = environment.interpreter
+    if interpreter is None:
+        return f"Python {environment.python_version or 'of unknown version'} (does not start)"
+    name = {"cpython": "CPython", "pypy": "PyPy"}.get(interpreter.implementation.lower(), interpreter.implementation)
+    return f"{name} {interpreter.version}"
+
+
+def _installed(environment: Environment) -> int:
+    return sum(d.kind != "assumed" for d in environment.distributions)
+
+
+def _crashes(report: Report, page: Page) -> Iterator[Row]:
+    sign = page.symbol("unknown")
+    for crash in report.crashed:
+        text = f"the check {crash.check} could not finish: {crash.reason}"
+        for line in wrapped(text, page.width, first=f"{sign} ", rest="  "):
+            yield Row(text=line, style="warning")
+
+
+def _summary(report: Report, found: Sequence[Cause], page: Page) -> Iterator[Row]:
+    """One line: how many of what, and whether it can be cured; or healthy, and how much that covers."""
+    notes = sum(cause.severity is Severity.NOTE for cause in found)
+    if len(found) == notes and not report.crashed:
+        parts = [f"{page.symbol('good')} healthy", *_looked_at(report)]
+        if notes and not page.verbose:
+            parts.append(f"{counted(notes, 'note')} with -v")
+        lines = joined(parts, f" {page.symbol('dot')} ", page.width)
+    else:
+        kinds = [[cause for cause in found if cause.severity is severity] for severity in Severity]
+        parts = [counted(len(kind), kind[0].severity.value) for kind in kinds if kind]
+        curable = _curable([cause for cause in found if cause.severity is found[0].severity], report) if found else ""
+        if curable:
+            parts[0:1] = [parts[0], curable]
+        if report.crashed:
+            parts.append(f"{counted(len(report.crashed), 'check')} did not finish")
+        lines = joined([*(f"{part}," for part in parts[:-1]), f"{parts[-1]}."], " ", page.width)
+    for line in lines:
+        yield Row(text=line, style="strong" if report.crashed or len(found) > notes else "good")
+
+
+def _looked_at(report: Report) -> Iterator[str]:
+    """How much the word healthy covers."""
+    tally = report.tally
+    if report.environment is not None:
+        amounts = [counted(_installed(report.environment), "distribution")]
+        if tally.entries:
+            amounts.append(f"{tally.entries:,} entries" if tally.entries > 1 else "1 entry")
+        amounts.append(f"{counted(tally.modules, 'module')} followed" if tally.modules else "no imports followed")
+        yield ", ".join(amounts)
+    if tally.seconds >= _WORTH_SECONDS:
+        yield f"{tally.seconds:.1f} s"
+
+
+def _curable(worst: Sequence[Cause], report: Report) -> str:
+    """What the first fixes of the worst causes promise together ('' when there is none)."""
+    first = [fixes[0] for fixes in (best_fixes(cause.finding) for cause in worst) if fixes]
+    if not first or worst[0].severity is Severity.NOTE:
+        return ""
+    if len(first) < len(worst):
+        return f"{len(first)} of them curable"
+    if report.stack and all(fix.safety is Safety.SAFE for fix in first):
+        return "curable without touching a pin of the stack"
+    return "curable"
+
+
+def _next(report: Report, visible: Sequence[Cause], page: Page) -> Iterator[Row]:
+    """The one thing to do now."""
+    counting = [cause for cause in visible if cause.severity is not Severity.NOTE]
+    if not counting:
+        return
+    text = ""
+    if page.next_step and any(cause.finding.fixes for cause in counting):
+        text = page.next_step
+    elif any(fix.command for cause in counting for fix in cause.finding.fixes):
+        text = "run the command below the cure, then acdoctor check again"
+    elif not page.verbose:
+        text = "acdoctor check -v   (shows every detail)"
+    if text and report.environment is not None:
+        for line in wrapped(f"Next: {text}", page.width, rest="      "):
+            yield Row(text=line)
