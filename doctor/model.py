@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Severity(StrEnum):
@@ -78,6 +78,14 @@ class FileView(Protocol):
 
     def listing(self, path: str) -> tuple[str, ...] | None:
         """Names in a directory, sorted; None when it is no readable directory."""
+
+
+@runtime_checkable
+class RangedFileView(FileView, Protocol):
+    """A view that can also read from the middle of a file, so that large libraries need not be read whole."""
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """At most ``length`` bytes from offset ``start`` (fewer at the end of the file); raises ``OSError``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,7 +309,9 @@ class Finding:
     what it lacks; ``<environment>`` for the environment itself. ``message``: the headline, one sentence without
     a final stop. ``details``: further lines a person needs, most important first. ``symbol``: dotted name that
     is missing. ``chain``: modules from the entry to the failing one. ``explains``: keys of findings that are
-    consequences of this one (see ``key``); the report turns them into indexes.
+    consequences of this one (see ``key``); the report turns them into indexes. ``covers``: files that it speaks
+    of, relative to their directory on ``sys.path`` (all of them, where ``details`` has only examples): from them
+    it is known which findings belong together; never shown.
     """
 
     rule: str
@@ -315,6 +325,7 @@ class Finding:
     chain: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     explains: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
