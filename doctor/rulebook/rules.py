@@ -102,9 +102,9 @@ class NativeContract(Rule):
     """What compiled code of a distribution does that no source shows.
 
     ``when``: a requirement that must hold for it to apply; ``marker`` limits the environments; ``module``: dotted
-    native module (a real one in that distribution); ``raises``: dotted callables in it that always raise, with exception class and message;
-    ``names``: names it certainly has (others unknown unless ``closed``); ``needs``: (module, attribute) pairs that
-    its import asks of other modules; ``abi``: free fields for the native checks.
+    native module (a real one in that distribution); ``raises``: dotted callables (from the module's name on) that
+    always raise, with exception class and message; ``names``: names it certainly has (others unknown unless
+    ``closed``); ``needs``: dotted names in other modules that its import asks for.
     """
 
     when: str = ""

@@ -1,0 +1,66 @@
+"""Versions that must not hold together though metadata allows them, as the rulebook knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from doctor.checks.examination import Examination
+from doctor.model import Depth, Distribution, Evidence, Finding, Fix, Location, Safety
+from doctor.rulebook.match import contradicts, culprits, holds
+from doctor.rulebook.requirements import split_pin
+from doctor.rulebook.rules import Breakage, Stack
+
+
+def check(examination: Examination) -> Iterator[Finding]:
+    """One finding for each breakage rule that holds.
+
+    A breakage that import contracts find by themselves (``contract``) is left to them, for they know whether an
+    entry reaches it; when only metadata is read there are no import contracts, and it is reported here.
+    """
+    for breakage in examination.rulebook.breakages:
+        if breakage.contract and examination.depth is not Depth.METADATA:
+            continue
+        if holds(breakage, examination.environment):
+            yield finding_of(breakage, culprits(breakage, examination.environment), examination.stack)
+
+
+def finding_of(breakage: Breakage, subjects: tuple[Distribution, ...], stack: Stack | None) -> Finding:
+    """The finding that a breakage rule words, with the fixes as the recognised stack allows them."""
+    path, _, line = breakage.where.rpartition(":")
+    return Finding(
+        rule=breakage.id,
+        severity=breakage.severity,
+        subjects=tuple(distribution.pin for distribution in subjects),
+        message=breakage.title,
+        evidence=Evidence.RULE,
+        details=explanation(breakage),
+        symbol=breakage.symbol or None,
+        where=Location(path=path, line=int(line)) if path else None,
+        fixes=fixes_of(breakage, stack),
+    )
+
+
+def explanation(breakage: Breakage) -> tuple[str, ...]:
+    """The rule's explanation, one line for each paragraph."""
+    return tuple(" ".join(paragraph.split()) for paragraph in breakage.explain.split("\n\n"))
+
+
+def fixes_of(breakage: Breakage, stack: Stack | None) -> tuple[Fix, ...]:
+    """The rule's fixes, safe ones first; one that a pin of the stack forbids is unsafe and says so."""
+    fixes = [_within(fix, stack) for fix in breakage.fixes] if stack else list(breakage.fixes)
+    order = (Safety.SAFE, Safety.UNSAFE, Safety.MANUAL)
+    return tuple(sorted(fixes, key=lambda fix: order.index(fix.safety)))
+
+
+def _within(fix: Fix, stack: Stack) -> Fix:
+    broken = [pin for text in fix.install if (pin := contradicts(stack.pins, *split_pin(text)))]
+    gone = [pin for name in fix.remove if (pin := _pin_of(stack, name))]
+    if fix.safety is not Safety.SAFE or not (broken or gone):
+        return fix
+    return replace(fix, safety=Safety.UNSAFE, because=f"{fix.because}; but {stack.id} pins {', '.join(broken + gone)}")
+
+
+def _pin_of(stack: Stack, name: str) -> str | None:
+    """The stack's pin of a distribution, or None."""
+    return contradicts(stack.pins, name, "")

@@ -1,0 +1,141 @@
+"""Rule files to a ``Rulebook``: strict, every complaint of every file at once.
+
+Built-in rules and the user's (``--rules``) go the same way. A rule that cannot be read stops the doctor (exit
+code 3): an examination with half of the rules would call a broken environment healthy.
+"""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from doctor.errors import RuleError, RuleErrors
+from doctor.rulebook.reader import Table, shown
+from doctor.rulebook.rules import Breakage, LogRule, NativeContract, Rule, Rulebook, Stack
+from doctor.rulebook.schema import read_rule
+from doctor.rulebook.sources import (
+    FOLDERS,
+    KINDS,
+    RETIRED_FOLDER,
+    SUFFIX,
+    RuleFile,
+    builtin_files,
+    builtin_ids,
+    files_at,
+)
+
+MAX_BYTES = 256 * 1024
+
+
+def load_rulebook(extra: Sequence[str] = (), kinds: Iterable[str] = KINDS) -> Rulebook:
+    """The built-in rules and those in the ``extra`` files or directories, active ones only, in id order.
+
+    ``kinds`` (``stack``, ``breakage``, ``native``, ``log``) limits what is read of the built-in rules and what
+    is kept of all; ids are unique over all kinds whatever is read.
+    Raises ``RuleError`` (``RuleErrors`` for several complaints).
+    """
+    wanted = tuple(kinds)
+    complaints: list[RuleError] = []
+    files = list(builtin_files(wanted))
+    known = dict(builtin_ids())
+    for place in extra:
+        try:
+            files += _new_files(files_at(place), known, complaints)
+        except RuleError as error:
+            complaints.append(error)
+    rules = read_files(files, complaints)
+    if complaints:
+        raise complaints[0] if len(complaints) == 1 else RuleErrors(complaints)
+    return make_rulebook(rule for rule in rules if kind_of(rule) in wanted)
+
+
+def read_files(files: Iterable[RuleFile], complaints: list[RuleError]) -> list[Rule]:
+    """The rules of some files, retired ones too; what is wrong is added to the complaints."""
+    rules = []
+    for file in files:
+        before = len(complaints)
+        try:
+            rule = _read(file, complaints)
+        except RuleError as error:
+            complaints.append(error)
+            continue
+        if len(complaints) == before:
+            rules.append(rule)
+    return rules
+
+
+def make_rulebook(rules: Iterable[Rule]) -> Rulebook:
+    """The rules sorted into a rulebook; of retired ones only the ids."""
+    ordered = sorted(rules, key=lambda rule: rule.id)
+    active = [rule for rule in ordered if rule.status == "active"]
+    return Rulebook(
+        breakages=tuple(rule for rule in active if isinstance(rule, Breakage)),
+        stacks=tuple(rule for rule in active if isinstance(rule, Stack)),
+        natives=tuple(rule for rule in active if isinstance(rule, NativeContract)),
+        logs=tuple(rule for rule in active if isinstance(rule, LogRule)),
+        retired=tuple(rule.id for rule in ordered if rule.status == "retired"),
+    )
+
+
+def kind_of(rule: Rule) -> str:
+    """The rule's kind as its file says it."""
+    kinds = ((Breakage, "breakage"), (Stack, "stack"), (NativeContract, "native"), (LogRule, "log"))
+    return next(kind for kind_type, kind in kinds if isinstance(rule, kind_type))
+
+
+def _new_files(files: Iterable[RuleFile], known: dict[str, str], complaints: list[RuleError]) -> list[RuleFile]:
+    """The files whose ids nobody has yet; ``known`` (id to label) grows by them."""
+    fresh = []
+    for file in files:
+        if file.stem in known:
+            complaint = f"{shown(file.stem)} is already the id of {known[file.stem]}; ids are unique"
+            complaints.append(RuleError(file.label, "id", complaint))
+        else:
+            known[file.stem] = file.label
+            fresh.append(file)
+    return fresh
+
+
+def _read(file: RuleFile, complaints: list[RuleError]) -> Rule:
+    values = _toml(file)
+    table = Table(file.label, values, complaints)
+    kind = values.get("kind")
+    if kind not in KINDS:
+        raise RuleError(file.label, "kind", f"must be one of {', '.join(KINDS)}")
+    table.choice("kind", KINDS)
+    if not file.path.name.endswith(SUFFIX):
+        raise RuleError(file.label, "", "a rule file's name ends in .toml")
+    rule = read_rule(table, kind=kind, path=str(file.path), stem=file.stem)
+    home = RETIRED_FOLDER if rule.status == "retired" else FOLDERS[kind]
+    if file.folder and file.folder != home:
+        table.complain("kind", f"a rule of this kind and status lies in {home}/, not in {file.folder}/")
+    return rule
+
+
+def _toml(file: RuleFile) -> dict[str, Any]:
+    """The file's table; raises ``RuleError`` for whatever keeps it from being read."""
+    try:
+        text = _bytes(file).decode("utf-8")
+    except OSError as error:
+        raise RuleError(file.label, "", f"cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise RuleError(file.label, "", "is not text in UTF-8") from error
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise RuleError(file.label, "", "is nested too deeply") from error
+    except ValueError as error:
+        raise RuleError(file.label, "", f"is no valid TOML: {shown(error)}") from error
+
+
+def _bytes(file: RuleFile) -> bytes:
+    """The file's bytes; a pipe or a device is refused unopened, for it could block for ever."""
+    facts = file.path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise RuleError(file.label, "", "is no regular file")
+    if facts.st_size > MAX_BYTES:
+        raise RuleError(file.label, "", f"has {facts.st_size} bytes; a rule has at most {MAX_BYTES}")
+    with file.path.open("rb") as stream:
+        return stream.read(MAX_BYTES)
