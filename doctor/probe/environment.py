@@ -1,0 +1,149 @@
+"""A patient as seen from outside: everything that its files and its isolated interpreter tell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from posixpath import dirname, join
+
+from doctor.model import Environment, FileView, PathEntry, Problem
+from doctor.probe.config import config_base, system_site
+from doctor.probe.editable import read_finders
+from doctor.probe.facts_cache import ask_cached
+from doctor.probe.files import DiskFiles
+from doctor.probe.installed import find_distributions
+from doctor.probe.interpreter import StartFailure, Told
+from doctor.probe.layout import guessed_site_facts, guessed_stdlib
+from doctor.probe.leftovers import find_leftovers
+from doctor.probe.place import Place, find_place
+from doctor.probe.search_path import SearchPath, SearchPlan, build_search_path, pythonpath_entries, site_pairs
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The interpreter's facts, or why there are none."""
+
+    told: Told | None
+    failure: str = ""
+
+
+def probe_environment(
+    path: str, *, timeout: float = 20.0, environ: Mapping[str, str] | None = None
+) -> Environment:
+    """Examine what ``path`` names: a venv, conda environment, Python, or bare directory with dist-info.
+
+    ``path`` may be the environment, its ``bin``, its interpreter, or a directory with exactly one environment in it.
+    ``timeout`` (seconds) limits each start of the interpreter. ``environ`` (default: the process's own) decides what
+    an ordinary start would see: HOME, PYTHONUSERBASE, PYTHONNOUSERSITE, PYTHONPATH.
+
+    Nothing of the patient is imported or executed but its interpreter, with ``-I -S``. Raises
+    ``NotAnEnvironmentError`` when there is nothing to examine and ``UsageError`` when several environments are meant.
+    """
+    environ = os.environ if environ is None else environ
+    files = DiskFiles()
+    place = find_place(os.path.abspath(path), files)  # noqa: PTH100 - links in the path stay
+    if place.kind == "target":
+        return _target(place, files)
+    answer = _ask(place, environ, timeout)
+    if answer.told:
+        place = _placed_again(place, answer.told, files)
+    search = build_search_path(files, _plan(place, answer.told, environ, files))
+    return _environment(place, answer, search, files)
+
+
+def _ask(place: Place, environ: Mapping[str, str], timeout: float) -> _Answer:
+    """The facts of the first interpreter of the place that answers; else why the best one does not."""
+    failures = []
+    for executable in place.executables:
+        try:
+            return _Answer(ask_cached(executable, place, environ, timeout))
+        except StartFailure as failure:
+            failures.append(str(failure))
+            if "no answer" in failures[-1]:
+                break
+    return _Answer(None, failures[0] if failures else f"there is no python in {join(place.path, 'bin')}")
+
+
+def _placed_again(place: Place, told: Told, files: FileView) -> Place:
+    """An interpreter that the user named by its file says itself where its prefix is (a link, a wrapper script)."""
+    prefix = told.interpreter.prefix
+    if place.kind == "venv" or not prefix or prefix == place.path:
+        return place
+    if told.virtual or files.listing(join(prefix, "conda-meta")) is not None:
+        found = find_place(prefix, files)
+        return replace(found, executables=place.executables)
+    return replace(place, path=prefix)
+
+
+def _plan(place: Place, told: Told | None, environ: Mapping[str, str], files: FileView) -> SearchPlan:
+    """In which order an ordinary start goes through directories."""
+    version = told.interpreter.minor if told else place.version or sys.version_info[:2]
+    site = told.site if told else guessed_site_facts(place, version, environ, files)
+    stdlib = told.interpreter.stdlib_paths if told else guessed_stdlib(place, version, files)
+    system = place.kind != "venv" or system_site(place.config)
+    own_user = os.geteuid() == os.getuid() and os.getegid() == os.getgid()
+    user = site.user if system and own_user and not environ.get("PYTHONNOUSERSITE") else ""
+    pairs = site_pairs(site.own, "", site.system if system else ())
+    if user:
+        pairs = site_pairs(site.own, user, site.system) if place.kind == "venv" else (
+            (user, "user-site"), *pairs
+        )
+    return SearchPlan(
+        version=version,
+        pythonpath=pythonpath_entries(environ.get("PYTHONPATH", ""), os.getcwd()),
+        stdlib=stdlib,
+        sites=pairs,
+        skips_hidden=site.skips_hidden,
+    )
+
+
+def _environment(place: Place, answer: _Answer, search: SearchPath, files: FileView) -> Environment:
+    """Read all that the search path leads to."""
+    problems = [*place.problems, *search.problems]
+    distributions = find_distributions(files, search.entries, search.site_dirs, problems)
+    interpreter = answer.told.interpreter if answer.told else None
+    guessed = place.full_version or (".".join(map(str, place.version)) if place.version else "")
+    return Environment(
+        path=place.path,
+        kind=place.kind,
+        python_version=interpreter.version if interpreter else guessed,
+        platform=answer.told.platform if answer.told else f"{sys.platform}-{os.uname().machine}",
+        interpreter=interpreter,
+        start_failure=answer.failure,
+        config=place.config,
+        site_dirs=tuple(search.site_dirs),
+        scripts_dir=interpreter.scripts if interpreter else _scripts(place),
+        search_path=tuple(search.entries),
+        distributions=distributions,
+        leftovers=tuple(find_leftovers(files, search.site_dirs, distributions)),
+        pth_files=tuple(search.pth_files),
+        editable=read_finders(files, search.pth_files, problems),
+        problems=tuple(problems),
+    )
+
+
+def _scripts(place: Place) -> str:
+    """Where console scripts lie when the interpreter cannot tell."""
+    return dirname(place.executables[0]) if place.executables else join(place.path, "bin")
+
+
+def _target(place: Place, files: FileView) -> Environment:
+    """A bare directory (``pip install --target``): no interpreter of its own, and ``.pth`` files have no effect."""
+    entry = PathEntry(path=place.path, origin="site")
+    problems: list[Problem] = []
+    distributions = find_distributions(files, (entry,), (place.path,), problems)
+    return Environment(
+        path=place.path,
+        kind="target",
+        python_version="",
+        platform=f"{sys.platform}-{os.uname().machine}",
+        interpreter=None,
+        site_dirs=(place.path,),
+        scripts_dir=join(place.path, "bin"),
+        search_path=(entry,),
+        distributions=distributions,
+        leftovers=tuple(find_leftovers(files, (place.path,), distributions)),
+        problems=tuple(problems),
+    )

@@ -1,0 +1,85 @@
+"""The patient's files on the real disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from doctor.model import FileFacts
+
+
+class DiskFiles:
+    """A ``FileView`` of the disk. Listings are kept for the life of the instance; file contents are not.
+
+    Only regular files are ever read: a FIFO or a device in a patient's place must not make the doctor wait.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read before it is asked for."""
+        self._listings: dict[str, tuple[str, ...] | None] = {}
+
+    def read(self, path: str, limit: int | None = None) -> bytes:
+        """The file's bytes (at most ``limit``); raises ``OSError``, also for what is no regular file."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except ValueError as error:  # a NUL in the name
+            raise OSError(errno.ENOENT, str(error), path) from error
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            wanted = status.st_size if limit is None else min(limit, status.st_size)
+            return _read(descriptor, limit, wanted)
+        finally:
+            os.close(descriptor)
+
+    def facts(self, path: str) -> FileFacts | None:
+        """What the path is, links followed; None when there is nothing or it cannot be seen."""
+        try:
+            status = os.lstat(path)
+            link = stat.S_ISLNK(status.st_mode)
+            if link:
+                status = os.stat(path)  # noqa: PTH116 - paths are plain strings in this room
+        except (OSError, ValueError):
+            return None
+        kind = "other"
+        if stat.S_ISREG(status.st_mode):
+            kind = "file"
+        elif stat.S_ISDIR(status.st_mode):
+            kind = "dir"
+        return FileFacts(
+            kind=kind,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            inode=status.st_ino,
+            executable=bool(status.st_mode & 0o111),
+            link=link,
+        )
+
+    def listing(self, path: str) -> tuple[str, ...] | None:
+        """Names in a directory, sorted; None when it is no readable directory."""
+        try:
+            return self._listings[path]
+        except KeyError:
+            pass
+        names: tuple[str, ...] | None
+        try:
+            names = tuple(sorted(os.listdir(path)))  # noqa: PTH208 - names are wanted, not paths
+        except (OSError, ValueError):
+            names = None
+        self._listings[path] = names
+        return names
+
+
+def _read(descriptor: int, limit: int | None, wanted: int) -> bytes:
+    """Read to the end or to the limit; the size that ``stat`` told may be 0 for files that are made up (/proc)."""
+    first = os.read(descriptor, max(wanted, 1) if limit is None else wanted or min(limit, 65536))
+    if len(first) >= wanted > 0 and limit is not None and len(first) >= limit:
+        return first
+    blocks, total = [first], len(first)
+    while blocks[-1] and (limit is None or total < limit):
+        block = os.read(descriptor, 65536 if limit is None else min(65536, limit - total))
+        blocks.append(block)
+        total += len(block)
+    return b"".join(blocks)

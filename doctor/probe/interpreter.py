@@ -1,0 +1,190 @@
+"""Ask a Python interpreter for its facts, from outside, with a time limit; nothing of site-packages runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doctor.model import Interpreter
+from doctor.probe.wheel_tags import TagFacts, linux_architectures, wheel_tags
+from doctor.system import Completed, run
+
+INSIDE = str(Path(__file__).with_name("inside.py"))
+ISOLATED = ("-I", "-S", "-B")
+"""No PYTHON* variables, no site (so no ``.pth``, no sitecustomize), no byte code written."""
+
+OLDEST = (3, 8)
+_EXECUTABLE_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteFacts:
+    """Where ``site`` looks, in its order, existing or not: own prefixes, the base's, the user's."""
+
+    own: tuple[str, ...]
+    system: tuple[str, ...]
+    user: str
+    skips_hidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an interpreter told."""
+
+    interpreter: Interpreter
+    site: SiteFacts
+    virtual: bool
+    platform: str
+    stdlib_file: str
+
+
+class StartFailure(Exception):  # noqa: N818 - a fact about the patient, not an error of the doctor
+    """The interpreter gave no facts; the text is one line, without a final stop."""
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's variables without those that steer Python (``-I`` ignores them; a wrapper script may not)."""
+    keep = "PYTHONUSERBASE"
+    return {k: v for k, v in environ.items() if k == keep or not k.startswith("PYTHON")}
+
+
+def ask(executable: str, environ: Mapping[str, str], timeout: float) -> Told:
+    """Start the interpreter and read its facts; raises ``StartFailure``."""
+    command = [executable, *ISOLATED, INSIDE, "facts"]
+    completed = run(command, timeout=timeout, env=child_environment(environ), cwd="/")
+    return understood(answer(completed, executable, "acdoctor-facts:"))
+
+
+def answer(completed: Completed, executable: str, mark: str) -> dict[str, Any]:
+    """The JSON line of ``inside.py`` out of whatever else was printed; raises ``StartFailure``."""
+    if completed.code is None:
+        raise StartFailure(_not_started(executable, completed.failure))
+    for line in completed.stdout.split(b"\n"):
+        if line.startswith(mark.encode()):
+            try:
+                document = json.loads(line[len(mark) :])
+            except (ValueError, RecursionError):
+                break
+            if isinstance(document, dict):
+                return document
+    raise StartFailure(_no_facts(executable, completed))
+
+
+def understood(document: Mapping[str, Any]) -> Told:
+    """Facts from the answer; raises ``StartFailure`` when they have not the form that ``inside.py`` gives them."""
+    try:
+        return _told(document)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise StartFailure(f"it told facts of an unknown form ({type(error).__name__}: {error})") from error
+
+
+def _told(document: Mapping[str, Any]) -> Told:
+    """Build the values; every field must have its type."""
+    version = tuple(int(n) for n in document["version_info"])
+    if version[:2] < OLDEST:
+        raise StartFailure(f"it is Python {_dotted(version)}; 3.8 or newer can be examined")
+    markers = {str(k): _text(v) for k, v in document["markers"].items()}
+    paths, site = document["paths"], document["site"]
+    platform, libc = _text(paths["platform"]), _libc(document)
+    suffixes = _texts(document["suffixes"])
+    pointer_bits = int(document["pointer_bits"])
+    tags = wheel_tags(
+        TagFacts(
+            implementation=markers["implementation_name"],
+            version=(version[0], version[1]),
+            abiflags=_text(document["abiflags"]),
+            suffixes=suffixes,
+            platform=platform,
+            libc=libc,
+            pointer_bits=pointer_bits,
+            mac_version=_text(document["mac_version"]),
+        )
+    )
+    interpreter = Interpreter(
+        executable=_text(document["executable"]),
+        version=_text(markers["python_full_version"]) or _dotted(version),
+        implementation=markers["implementation_name"],
+        markers=markers,
+        tags=tags,
+        suffixes=suffixes,
+        stdlib=_texts(document["stdlib"]),
+        builtins=_texts(document["builtins"]),
+        stdlib_paths=_texts(document["stdlib_paths"]),
+        prefix=_text(document["prefix"]),
+        base_prefix=_text(document["base_prefix"]),
+        purelib=_text(paths["purelib"]),
+        platlib=_text(paths["platlib"]),
+        scripts=_text(paths["scripts"]),
+        machine=linux_architectures(markers["platform_machine"], pointer_bits)[0],
+        libc=libc,
+        byteorder=_text(document["byteorder"]),
+        pointer_bits=pointer_bits,
+    )
+    return Told(
+        interpreter=interpreter,
+        site=SiteFacts(
+            own=_texts(site["own"]),
+            system=_texts(site["system"]),
+            user=_text(site["user"]),
+            skips_hidden=bool(site["skips_hidden"]),
+        ),
+        virtual=bool(document["virtual"]),
+        platform=platform,
+        stdlib_file=_text(document["stdlib_file"]),
+    )
+
+
+def _text(value: object) -> str:
+    """A text; raises ``TypeError``."""
+    if not isinstance(value, str):
+        raise TypeError(f"text expected, not {type(value).__name__}")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    """Texts; raises ``TypeError``."""
+    if not isinstance(values, list):
+        raise TypeError(f"list expected, not {type(values).__name__}")
+    return tuple(_text(value) for value in values)
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))
+
+
+def _libc(document: Mapping[str, Any]) -> str:
+    """glibc as the interpreter told it; musl tells its version only through its loader (PEP 656)."""
+    told = _text(document["libc"])
+    suffix = _texts(document["suffixes"])[0]
+    if told or "-musl" not in suffix:
+        return told
+    machine = _text(document["markers"]["platform_machine"])
+    loader = f"/lib/ld-musl-{machine}.so.1"
+    match = re.search(rb"Version (\d+\.\d+)", run([loader], timeout=5.0).stderr)
+    return f"musl {match[1].decode()}" if match else "musl"
+
+
+def _not_started(executable: str, failure: str) -> str:
+    """Why the operating system could not start it, in words that help."""
+    if os.path.islink(executable) and not os.path.exists(executable):  # noqa: PTH110, PTH114 - plain strings
+        return f"{executable} is a link to {os.path.realpath(executable)}, which does not exist"
+    if failure.startswith("no answer"):
+        return f"{executable} gave {failure}"
+    return f"{executable} does not start ({failure[:1].lower()}{failure[1:]})"
+
+
+def _no_facts(executable: str, completed: Completed) -> str:
+    """It ran, but did not answer: the last line of its complaint says most."""
+    lines = completed.stderr.decode("utf-8", "replace").strip().splitlines()
+    last = f": {lines[-1].strip()[:_EXECUTABLE_KEPT]}" if lines else ""
+    code = completed.code or 0
+    if code < 0:
+        return f"{executable} was ended by signal {-code}{last}"
+    if code:
+        return f"{executable} ended with code {code}{last}"
+    return f"{executable} does not answer as a Python interpreter does{last}"
