@@ -244,6 +244,7 @@ class Environment:
     ``interpreter`` is None when it does not start; ``start_failure`` then says why (one line), and
     ``python_version`` is the best guess from pyvenv.cfg and directory names. ``editable`` maps top-level module
     names to paths (PEP 660 finders, read and not run). ``config`` is pyvenv.cfg (lower-case keys).
+    ``library_path`` are the directories of LD_LIBRARY_PATH in the shell that asked.
     """
 
     path: str
@@ -261,6 +262,7 @@ class Environment:
     pth_files: tuple[PthFile, ...] = ()
     editable: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    library_path: tuple[str, ...] = ()
 
     def distribution(self, name: str) -> Distribution | None:
         """The distribution of that normalized name that an import would see first."""
