@@ -1,0 +1,111 @@
+"""Whose file a frame is in: a distribution's, the standard library's, or the user's own."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from doctor.errors import RuleError
+from doctor.model import Environment
+from doctor.rulebook.sources import builtin_directory
+from doctor.triage.versions import normal
+
+PROJECT, STDLIB, DISTRIBUTION = "project", "stdlib", "distribution"
+
+_SITE = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\](?P<rest>.+)$")
+_EGG = re.compile(r"^(?P<name>[A-Za-z0-9][\w.]{0,98})-\d[^/\\]{0,80}\.egg[/\\](?P<rest>.+)$")
+_STDLIB = re.compile(r"[/\\](?:lib(?:64)?[/\\](?:python|pypy)[23]\.\d{1,2}|Python3\d{1,2}(?:-32)?[/\\](?i:lib))[/\\](?P<rest>.+)$")
+_SUFFIX = re.compile(r"(?:\.(?:cpython|abi3|pypy|cp)[\w.-]{0,80})?\.(?:pyx?|pyi|pyc|so|pyd)(?:\.\d{1,4})*$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """``kind`` is ``distribution``, ``stdlib`` or ``project``; ``file`` is relative to its directory on sys.path."""
+
+    kind: str
+    name: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Import names to distributions. ``modules`` are the table's; ``installed`` what a snapshot says.
+
+    ``known`` are distributions that the paste or the rules speak of: a shortened path that begins with one of
+    them is theirs.
+    """
+
+    modules: Mapping[str, str]
+    installed: Mapping[str, str] = field(default_factory=dict)
+    known: Collection[str] = ()
+
+    def of_module(self, module: str) -> str:
+        """The distribution that brings a module; '' for the standard library's."""
+        parts = module.split(".")
+        for length in range(min(len(parts), 4), 0, -1):
+            prefix = ".".join(parts[:length])
+            found = self.installed.get(prefix) or self.modules.get(prefix)
+            if found:
+                return found
+        top = parts[0]
+        return "" if top in sys.stdlib_module_names or not top else normal(top)
+
+    def of_path(self, path: str) -> Owner:
+        """Whose file it is."""
+        site = _SITE.search(path)
+        if site:
+            return self._installed(site["rest"].replace("\\", "/"))
+        if path.startswith("<frozen") or path.startswith("<__array_function__"):
+            return Owner(kind=STDLIB, file=path)
+        standard = _STDLIB.search(path)
+        if standard:
+            return Owner(kind=STDLIB, file=standard["rest"].replace("\\", "/"))
+        return self._checkout(path.replace("\\", "/"))
+
+    def _installed(self, rest: str) -> Owner:
+        egg = _EGG.match(rest)
+        if egg:
+            return Owner(kind=DISTRIBUTION, name=normal(egg["name"]), file=egg["rest"])
+        module = _SUFFIX.sub("", rest).replace("/", ".")
+        name = self.of_module(module) or normal(module.split(".")[0])
+        return Owner(kind=DISTRIBUTION, name=name, file=rest)
+
+    def _checkout(self, path: str) -> Owner:
+        """A source tree below ``src/``, or a path that somebody shortened to the package."""
+        _, source, rest = path.rpartition("/src/")
+        if source:
+            module = _SUFFIX.sub("", rest).replace("/", ".")
+            name = next((n for p, n in self.modules.items() if "." in p and module.startswith(f"{p}.")), "")
+            if name:
+                return Owner(kind=DISTRIBUTION, name=name, file=rest)
+        short = re.sub(r"^(?:\.{2,3}/|…/)+", "", path)
+        if not short.startswith(("/", "~", "<", ".")) and "/" in short and ":" not in short:
+            name = self.of_module(_SUFFIX.sub("", short).replace("/", "."))
+            if name in self.known:
+                return Owner(kind=DISTRIBUTION, name=name, file=short)
+        return Owner(kind=PROJECT, file=path)
+
+
+def load_names(environment: Environment | None = None, known: Collection[str] = ()) -> Names:
+    """The built-in table, and what an environment or a snapshot of one adds; raises ``RuleError``."""
+    place = Path(builtin_directory()) / "names.toml"
+    try:
+        table = tomllib.loads(place.read_text(encoding="utf-8"))["modules"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RuleError("rules/names.toml", "modules", "cannot be read; install acdoctor again") from error
+    return Names(modules=table, installed=_installed_names(environment), known=frozenset(known))
+
+
+def _installed_names(environment: Environment | None) -> dict[str, str]:
+    """Top-level names of installed distributions that are brought by one of them alone."""
+    found: dict[str, str] = {}
+    shared: set[str] = set()
+    for distribution in environment.distributions if environment else ():
+        for top in distribution.top_level:
+            if found.setdefault(top, distribution.name) != distribution.name:
+                shared.add(top)
+    return {top: name for top, name in found.items() if top not in shared}

@@ -1,0 +1,161 @@
+"""One exception, understood: who imported or called what, at which level, and what was not there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from doctor.triage.missing import Missing, is_import, read_missing, signature_callable
+from doctor.triage.owners import DISTRIBUTION, PROJECT, STDLIB, Names, Owner
+from doctor.triage.traceback import Frame, Raised
+from doctor.triage.versions import normal
+
+_RUNS_A_FILE = ("runpy.py",)
+_IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "zipimport.ZipImportError")
+_HOOKED = re.compile(r"\b(?:import_module|__import__|load_library|importlib)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A frame with its owner."""
+
+    frame: Frame
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An exception understood.
+
+    ``level`` is ``import`` when an import statement was executing in some frame, else ``call``. ``innermost`` is
+    the last frame that is not the standard library's; ``third_party`` the last one of a distribution; ``own`` the
+    last one of the user's code. ``importer`` and ``provider`` are distributions ('' when the text does not tell,
+    ``project`` for the user's code).
+    """
+
+    raised: Raised
+    level: str
+    places: tuple[Place, ...] = ()
+    missing: Missing | None = None
+    importer: str = ""
+    provider: str = ""
+
+    @property
+    def innermost(self) -> Place | None:
+        """The last frame that is not the standard library's."""
+        return next((p for p in reversed(self.places) if p.owner.kind != STDLIB), None)
+
+    @property
+    def third_party(self) -> Place | None:
+        """The last frame in a distribution's file."""
+        return next((p for p in reversed(self.places) if p.owner.kind == DISTRIBUTION), None)
+
+    @property
+    def own(self) -> Place | None:
+        """The last frame in the user's own code."""
+        return next((p for p in reversed(self.places) if p.owner.kind == PROJECT), None)
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The modules and files on the way to the failure, each once, outermost first."""
+        names: list[str] = []
+        for place in self.places:
+            name = _module(place.owner)
+            if place.owner.kind != STDLIB and (not names or names[-1] != name):
+                names.append(name)
+        return tuple(names)
+
+
+def read(raised: Raised, names: Names) -> Reading:
+    """Understand one exception."""
+    places = tuple(Place(frame=frame, owner=names.of_path(frame.path)) for frame in raised.frames)
+    reading = Reading(raised=raised, level=_level(raised, places), places=places)
+    innermost = reading.innermost
+    source = innermost.frame.source if innermost else ""
+    missing = read_missing(raised.message, source) or next(
+        (found for line in raised.more if (found := read_missing(line))), None
+    )
+    if missing and missing.kind == "module" and missing.module and source.lstrip().startswith(("from .", "import .")):
+        missing = replace(missing, partial=False)
+    importer = _importer(reading, missing, names)
+    return replace(
+        reading, missing=missing, importer=importer, provider=_provider(reading, missing, names, importer)
+    )
+
+
+def _level(raised: Raised, places: tuple[Place, ...]) -> str:
+    """Whether an import was executing in some frame."""
+    for position, place in enumerate(places):
+        source, last = place.frame.source, position + 1 == len(places)
+        if is_import(source):
+            return "import"
+        following = None if last else places[position + 1]
+        runs = place.owner.file.endswith(_RUNS_A_FILE) or "exec(" in source or place.frame.path.startswith("<string")
+        if following and following.frame.function == "<module>" and not runs:
+            return "import"
+        if "importlib" in place.frame.path and not last:
+            return "import"
+    if places and places[-1].frame.source.startswith(("from ", "import ")):
+        return "import"
+    bare = raised.exception.rpartition(".")[2]
+    return "import" if bare in _IMPORT_ERRORS and (not places or not places[-1].frame.source) else "call"
+
+
+def _importer(reading: Reading, missing: Missing | None, names: Names) -> str:
+    """Who asked: the binary that lacks a symbol, else the owner of the innermost frame."""
+    if missing and missing.kind == "undefined_symbol" and missing.file:
+        owner = names.of_path(missing.file)
+        if owner.kind == DISTRIBUTION:
+            return owner.name
+    innermost = reading.innermost
+    if innermost is None:
+        return ""
+    return innermost.owner.name if innermost.owner.kind == DISTRIBUTION else PROJECT
+
+
+def _provider(reading: Reading, missing: Missing | None, names: Names, importer: str) -> str:
+    """Who should have had it."""
+    if missing is None:
+        return ""
+    if missing.kind == "version":
+        return normal(re.split(r"[<>=!~ \[;]", missing.need, maxsplit=1)[0])
+    if missing.kind == "distribution":
+        return normal(missing.module or "")
+    if missing.file and missing.kind == "name":
+        owner = names.of_path(missing.file)
+        if owner.kind == DISTRIBUTION:
+            return owner.name
+    if missing.kind in ("module", "name") and missing.module:
+        return names.of_module(missing.module)
+    if missing.kind == "attribute" and missing.module and not _is_class(missing.module):
+        return names.of_module(missing.module)
+    if missing.kind == "signature":
+        return _called(reading, names)
+    del importer
+    return ""
+
+
+def _called(reading: Reading, names: Names) -> str:
+    """The distribution of the callable, when the message or the source names its module."""
+    whole = signature_callable(reading.raised.message)
+    innermost = reading.innermost
+    if innermost is None or "." not in whole:
+        return ""
+    match = re.search(rf"\b([A-Za-z_]\w{{0,60}}(?:\.\w{{1,60}}){{1,6}})\.{re.escape(whole.split('.')[0])}\(", innermost.frame.source)
+    return names.of_module(match[1]) if match and match[1].split(".")[0] in names.modules else ""
+
+
+def _is_class(name: str) -> bool:
+    """The name that a message gives is a class's, not a module's ('Foo' object has no attribute)."""
+    last = name.rpartition(".")[2].lstrip("_")
+    return "." not in name and (last[:1].isupper() or last in _BUILTIN_CLASSES)
+
+
+_BUILTIN_CLASSES = frozenset("str int float bool list dict tuple set bytes function method type generator module NoneType".split())
+
+
+def _module(owner: Owner) -> str:
+    """A frame's file as a module where it lies in a distribution, else the file."""
+    if owner.kind != DISTRIBUTION or not owner.file.endswith(".py"):
+        return owner.file
+    return owner.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
