@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
 
         return invoke(arguments)
     except KeyboardInterrupt:
-        _complain("interrupted")
+        _complain("acdoctor: interrupted")
         return _INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
@@ -79,7 +79,7 @@ def _explain(error: Exception, *, verbose: bool) -> int:
     from doctor.render.escape import shown  # noqa: PLC0415
 
     if isinstance(error, DoctorError):
-        _complain("\nacdoctor: ".join(shown(line) for line in error.lines))
+        _complain("\n".join(f"acdoctor: {shown(line)}" for line in error.lines))
         return error.exit_code
     if verbose:
         import traceback  # noqa: PLC0415
@@ -93,7 +93,7 @@ def _explain(error: Exception, *, verbose: bool) -> int:
 def _complain(sentence: str) -> None:
     """Say it on stderr, if anybody still listens there."""
     try:
-        sys.stderr.write(f"acdoctor: {sentence}\n")
+        sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return

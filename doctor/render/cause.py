@@ -12,6 +12,7 @@ from doctor.render.page import Page, Row, counted, wrapped
 _INDENT = " " * 4
 _FOLDED_SHOWN = 3
 _FIXES_SHOWN = 2
+_ENDS = 2
 _SAFETY_ORDER = (Safety.SAFE, Safety.UNSAFE, Safety.MANUAL)
 
 
@@ -62,10 +63,12 @@ def _chain(chain: tuple[str, ...], page: Page) -> str:
     room = page.width - len(start)
     if page.verbose or len(then.join(names)) <= room:
         return start + then.join(names)
-    for kept in range(len(names) - 1, 1, -1):
+    line = then.join([names[0], page.symbol("more"), names[-1]] if len(names) > _ENDS else names)
+    for kept in range(len(names) - 1, _ENDS, -1):
         head, tail = names[: kept // 2], names[-(kept - kept // 2) :]
-        line = then.join([*head, page.symbol("more"), *tail])
-        if len(line) <= room:
+        fuller = then.join([*head, page.symbol("more"), *tail])
+        if len(fuller) <= room:
+            line = fuller
             break
     return start + line
 
@@ -74,7 +77,8 @@ def _cures(finding: Finding, page: Page) -> Iterator[Row]:
     fixes = best_fixes(finding)
     wanted = fixes if page.verbose else fixes[:_FIXES_SHOWN]
     for number, fix in enumerate(wanted):
-        yield from _cure("cure" if number == 0 else "  or", fix, page)
+        rows = _cure("cure" if number == 0 else "  or", fix, page)
+        yield from rows if number == 0 or page.verbose else rows[:-1] if fix.command else rows
     if len(wanted) < len(fixes):
         yield Row(text=f"{_INDENT}      {counted(len(fixes) - len(wanted), 'more way')} with -v", style="faint")
 

@@ -11,6 +11,7 @@ from doctor.render.page import Page, Row, counted, joined, plain, wrapped
 
 _IN_FULL = {Severity.ERROR: 6, Severity.WARNING: 3, Severity.NOTE: 0}
 _IN_BRIEF = {Severity.ERROR: 30, Severity.WARNING: 12, Severity.NOTE: 0}
+_KINDS = {"conda": "conda environment", "system": "system Python", "target": "bare directory"}
 _WORTH_SECONDS = 0.05
 
 
@@ -70,19 +71,23 @@ def _header(report: Report, page: Page) -> Iterator[Row]:
     environment = report.environment
     if environment is None:
         return
-    parts = [page.path(environment.path), _python(environment), counted(_installed(environment), "distribution")]
+    parts = [page.path(environment.path), *_python(environment), counted(_installed(environment), "distribution")]
     if report.stack:
         parts.append(f"stack {report.stack}")
     for line in joined(parts, f" {page.symbol('dot')} ", page.width):
         yield Row(text=line, style="strong")
 
 
-def _python(environment: Environment) -> str:
+def _python(environment: Environment) -> Iterator[str]:
+    """What it is, where it is no virtual environment, and its interpreter."""
+    if environment.kind in _KINDS:
+        yield _KINDS[environment.kind]
     interpreter = environment.interpreter
-    if interpreter is None:
-        return f"Python {environment.python_version or 'of unknown version'} (does not start)"
-    name = {"cpython": "CPython", "pypy": "PyPy"}.get(interpreter.implementation.lower(), interpreter.implementation)
-    return f"{name} {interpreter.version}"
+    if interpreter is not None:
+        name = {"cpython": "CPython", "pypy": "PyPy"}.get(interpreter.implementation, interpreter.implementation)
+        yield f"{name} {interpreter.version}"
+    elif environment.kind != "target":
+        yield f"Python {environment.python_version or 'of unknown version'} (does not start)"
 
 
 def _installed(environment: Environment) -> int:
@@ -101,7 +106,8 @@ def _summary(report: Report, found: Sequence[Cause], page: Page) -> Iterator[Row
     """One line: how many of what, and whether it can be cured; or healthy, and how much that covers."""
     notes = sum(cause.severity is Severity.NOTE for cause in found)
     if len(found) == notes and not report.crashed:
-        parts = [f"{page.symbol('good')} healthy", *_looked_at(report)]
+        verdict = "healthy" if report.environment is not None else "nothing found"
+        parts = [f"{page.symbol('good')} {verdict}", *_looked_at(report)]
         if notes and not page.verbose:
             parts.append(f"{counted(notes, 'note')} with -v")
         lines = joined(parts, f" {page.symbol('dot')} ", page.width)
@@ -110,10 +116,10 @@ def _summary(report: Report, found: Sequence[Cause], page: Page) -> Iterator[Row
         parts = [counted(len(kind), kind[0].severity.value) for kind in kinds if kind]
         curable = _curable([cause for cause in found if cause.severity is found[0].severity], report) if found else ""
         if curable:
-            parts[0:1] = [parts[0], curable]
+            parts[0] += f" ({curable})"
         if report.crashed:
             parts.append(f"{counted(len(report.crashed), 'check')} did not finish")
-        lines = joined([*(f"{part}," for part in parts[:-1]), f"{parts[-1]}."], " ", page.width)
+        lines = wrapped(", ".join(parts) + ".", page.width)
     for line in lines:
         yield Row(text=line, style="strong" if report.crashed or len(found) > notes else "good")
 
@@ -122,11 +128,10 @@ def _looked_at(report: Report) -> Iterator[str]:
     """How much the word healthy covers."""
     tally = report.tally
     if report.environment is not None:
-        amounts = [counted(_installed(report.environment), "distribution")]
+        yield counted(_installed(report.environment), "distribution")
         if tally.entries:
-            amounts.append(f"{tally.entries:,} entries" if tally.entries > 1 else "1 entry")
-        amounts.append(f"{counted(tally.modules, 'module')} followed" if tally.modules else "no imports followed")
-        yield ", ".join(amounts)
+            yield f"{tally.entries:,} entries" if tally.entries > 1 else "1 entry"
+        yield f"{counted(tally.modules, 'module')} followed" if tally.modules else "no imports followed"
     if tally.seconds >= _WORTH_SECONDS:
         yield f"{tally.seconds:.1f} s"
 
@@ -146,15 +151,15 @@ def _curable(worst: Sequence[Cause], report: Report) -> str:
 def _next(report: Report, visible: Sequence[Cause], page: Page) -> Iterator[Row]:
     """The one thing to do now."""
     counting = [cause for cause in visible if cause.severity is not Severity.NOTE]
-    if not counting:
-        return
     text = ""
-    if page.next_step and any(cause.finding.fixes for cause in counting):
+    if report.crashed:
+        text = "acdoctor check -v   (shows every detail; please report what could not finish)"
+    elif page.next_step and any(cause.finding.fixes for cause in counting):
         text = page.next_step
     elif any(fix.command for cause in counting for fix in cause.finding.fixes):
         text = "run the command below the cure, then acdoctor check again"
-    elif not page.verbose:
+    elif counting and not page.verbose:
         text = "acdoctor check -v   (shows every detail)"
-    if text and report.environment is not None:
+    if text:
         for line in wrapped(f"Next: {text}", page.width, rest="      "):
             yield Row(text=line)
