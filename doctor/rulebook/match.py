@@ -118,6 +118,11 @@ def contradicts(pins: Iterable[str], name: str, version: str) -> str | None:
     return next((text for text in pins if requirement(text).name == name and not admits(text, version)), None)
 
 
+def admitted_by_all(pins: Iterable[str], name: str, version: str) -> bool:
+    """Whether no requirement forbids this version of the distribution."""
+    return contradicts(pins, name, version) is None
+
+
 def environment_of(pins: Mapping[str, str], python: str = "") -> Environment:
     """An environment of names and versions alone, as examples and plans have it: no files, no interpreter."""
     return Environment(

@@ -13,10 +13,15 @@ T = TypeVar("T")
 MAX_SHOWN = 80
 
 
+def escaped(text: object) -> str:
+    """The text on one line with its control characters shown, so that none acts on the reader's terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def shown(text: object) -> str:
-    """The text as it may stand in a sentence: control characters escaped, long text cut."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[:400])
-    return escaped if len(escaped) <= MAX_SHOWN else escaped[: MAX_SHOWN - 1] + "…"
+    """The text as it may stand in a sentence: escaped, and cut when it is long."""
+    known = escaped(str(text)[: 5 * MAX_SHOWN])
+    return known if len(known) <= MAX_SHOWN else known[: MAX_SHOWN - 1] + "…"
 
 
 class Table:

@@ -66,7 +66,7 @@ def _common(table: Table, *, kind: str, path: str, stem: str) -> dict[str, Any]:
         "path": path,
         "status": table.choice("status", STATUSES, "active"),
         "severity": Severity(table.choice("severity", severities, "note" if kind in ("stack", "native") else None)),
-        "title": table.text("title", required=True),
+        "title": table.text("title", required=True, parse=_headline),
         "explain": table.text("explain", required=True).strip(),
         "fixes": fixes,
         "evidence": evidence,
@@ -222,6 +222,12 @@ def regex(text: str) -> re.Pattern[str]:
             return re.compile(text)
         except (re.error, RecursionError, OverflowError, MemoryError, Warning) as error:
             raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _headline(text: str) -> None:
+    """One line that stands as a finding's first: no final stop."""
+    if "\n" in text.strip() or text.rstrip().endswith("."):
+        raise ValueError("a title is one line without a final stop")
 
 
 def _plain_requirement(text: str) -> None:
