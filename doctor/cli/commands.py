@@ -12,6 +12,7 @@ SUMMARY = (
 # name: (module:attribute, short help), in the order of the help
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("doctor.cli.check:check", "Find what is broken in an environment, and what cures it."),
+    "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),
 }
 
