@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
+from posixpath import dirname
 
 from doctor.model import FileView
 
@@ -41,4 +41,4 @@ def config_version(config: Mapping[str, str]) -> str:
 def config_base(config: Mapping[str, str]) -> str:
     """The prefix of the Python that the venv was made from, or ''; ``home`` is its directory of executables."""
     home = config.get("home", "")
-    return os.path.dirname(home.rstrip("/")) if home.startswith("/") else ""  # noqa: PTH120 - plain strings
+    return dirname(home.rstrip("/")) if home.startswith("/") else ""

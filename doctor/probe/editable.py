@@ -13,9 +13,7 @@ FINDER_LIMIT = 4 * 1024 * 1024
 _IMPORTED = re.compile(r"\bimport\s+([A-Za-z_]\w*)")
 
 
-def read_finders(
-    files: FileView, pth_files: Sequence[PthFile], problems: list[Problem]
-) -> Mapping[str, str]:
+def read_finders(files: FileView, pth_files: Sequence[PthFile], problems: list[Problem]) -> Mapping[str, str]:
     """Module name -> directory or file, from every finder that an ``import`` line of a ``.pth`` file loads.
 
     Known are the tables of setuptools (``MAPPING``, ``NAMESPACES``), of the ``editables`` library

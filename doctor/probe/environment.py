@@ -6,32 +6,31 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from posixpath import dirname, join
+from posixpath import abspath, dirname, join, realpath
 
 from doctor.model import Environment, FileView, PathEntry, Problem
-from doctor.probe.config import config_base, system_site
+from doctor.probe.cache import told_by
+from doctor.probe.config import system_site
 from doctor.probe.editable import read_finders
-from doctor.probe.facts_cache import ask_cached
 from doctor.probe.files import DiskFiles
 from doctor.probe.installed import find_distributions
-from doctor.probe.interpreter import StartFailure, Told
+from doctor.probe.interpreter import SiteFacts, StartFailure, Told
 from doctor.probe.layout import guessed_site_facts, guessed_stdlib
 from doctor.probe.leftovers import find_leftovers
 from doctor.probe.place import Place, find_place
 from doctor.probe.search_path import SearchPath, SearchPlan, build_search_path, pythonpath_entries, site_pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    """The interpreter's facts, or why there are none."""
+    """The interpreter's facts, or why there are none; ``problems`` are interpreters that others stood in for."""
 
     told: Told | None
     failure: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
-def probe_environment(
-    path: str, *, timeout: float = 20.0, environ: Mapping[str, str] | None = None
-) -> Environment:
+def probe_environment(path: str, *, timeout: float = 20.0, environ: Mapping[str, str] | None = None) -> Environment:
     """Examine what ``path`` names: a venv, conda environment, Python, or bare directory with dist-info.
 
     ``path`` may be the environment, its ``bin``, its interpreter, or a directory with exactly one environment in it.
@@ -43,27 +42,31 @@ def probe_environment(
     """
     environ = os.environ if environ is None else environ
     files = DiskFiles()
-    place = find_place(os.path.abspath(path), files)  # noqa: PTH100 - links in the path stay
+    place = find_place(abspath(path), files)
     if place.kind == "target":
         return _target(place, files)
     answer = _ask(place, environ, timeout)
     if answer.told:
         place = _placed_again(place, answer.told, files)
     search = build_search_path(files, _plan(place, answer.told, environ, files))
+    search.problems[:0] = _circumstances(place, answer, environ)
     return _environment(place, answer, search, files)
 
 
 def _ask(place: Place, environ: Mapping[str, str], timeout: float) -> _Answer:
     """The facts of the first interpreter of the place that answers; else why the best one does not."""
-    failures = []
+    broken: list[Problem] = []
     for executable in place.executables:
         try:
-            return _Answer(ask_cached(executable, place, environ, timeout))
+            told = told_by(executable, place.config_path, environ, timeout)
         except StartFailure as failure:
-            failures.append(str(failure))
-            if "no answer" in failures[-1]:
-                break
-    return _Answer(None, failures[0] if failures else f"there is no python in {join(place.path, 'bin')}")
+            broken.append(Problem(code="executable-broken", path=executable, detail=str(failure)))
+            if "no answer" in str(failure):
+                break  # the others are most likely the same, and waiting is dear
+        else:
+            return _Answer(told=told, problems=tuple(broken))
+    failure_line = broken[0].detail if broken else f"there is no python in {join(place.path, 'bin')}"
+    return _Answer(told=None, failure=failure_line)
 
 
 def _placed_again(place: Place, told: Told, files: FileView) -> Place:
@@ -80,28 +83,53 @@ def _placed_again(place: Place, told: Told, files: FileView) -> Place:
 def _plan(place: Place, told: Told | None, environ: Mapping[str, str], files: FileView) -> SearchPlan:
     """In which order an ordinary start goes through directories."""
     version = told.interpreter.minor if told else place.version or sys.version_info[:2]
-    site = told.site if told else guessed_site_facts(place, version, environ, files)
-    stdlib = told.interpreter.stdlib_paths if told else guessed_stdlib(place, version, files)
-    system = place.kind != "venv" or system_site(place.config)
+    site = _site_facts(place, told) or guessed_site_facts(place, version, environ, files)
+    virtual = place.kind == "venv"
+    system = not virtual or system_site(place.config)
+    # site.check_enableusersite: not for a set-uid start, not when the user forbids it
     own_user = os.geteuid() == os.getuid() and os.getegid() == os.getgid()
     user = site.user if system and own_user and not environ.get("PYTHONNOUSERSITE") else ""
-    pairs = site_pairs(site.own, "", site.system if system else ())
-    if user:
-        pairs = site_pairs(site.own, user, site.system) if place.kind == "venv" else (
-            (user, "user-site"), *pairs
-        )
     return SearchPlan(
-        version=version,
-        pythonpath=pythonpath_entries(environ.get("PYTHONPATH", ""), os.getcwd()),
-        stdlib=stdlib,
-        sites=pairs,
+        pythonpath=pythonpath_entries(environ.get("PYTHONPATH", ""), os.getcwd()),  # noqa: PTH109
+        stdlib=told.interpreter.stdlib_paths if told else guessed_stdlib(place, version, files),
+        sites=site_pairs(site.own, user, site.system if system else (), virtual=virtual),
         skips_hidden=site.skips_hidden,
+        pth_is_utf8=site.pth_is_utf8,
     )
+
+
+def _site_facts(place: Place, told: Told | None) -> SiteFacts | None:
+    """What the interpreter said of site directories, if it spoke of this place.
+
+    A venv without its pyvenv.cfg runs as the Python that it was made from; its own directories are examined still.
+    """
+    if told is None:
+        return None
+    if place.kind == "venv" and not _same(told.interpreter.prefix, place.path):
+        return None
+    return told.site
+
+
+def _same(path: str, other: str) -> bool:
+    """Whether two paths are one directory."""
+    return path == other or realpath(path) == realpath(other)
+
+
+def _circumstances(place: Place, answer: _Answer, environ: Mapping[str, str]) -> list[Problem]:
+    """What stands against the environment as a whole."""
+    problems = [*place.problems, *answer.problems]
+    told = answer.told
+    if told and place.kind == "venv" and not _same(told.interpreter.prefix, place.path):
+        runs_as = told.interpreter.prefix
+        problems.append(Problem(code="prefix-mismatch", path=told.interpreter.executable, detail=runs_as))
+    if environ.get("PYTHONHOME"):
+        problems.append(Problem(code="pythonhome-set", path=environ["PYTHONHOME"], detail="$PYTHONHOME"))
+    return problems
 
 
 def _environment(place: Place, answer: _Answer, search: SearchPath, files: FileView) -> Environment:
     """Read all that the search path leads to."""
-    problems = [*place.problems, *search.problems]
+    problems = search.problems
     distributions = find_distributions(files, search.entries, search.site_dirs, problems)
     interpreter = answer.told.interpreter if answer.told else None
     guessed = place.full_version or (".".join(map(str, place.version)) if place.version else "")

@@ -9,6 +9,9 @@ Debian, Fedora and conda each patch those rules.
     inside.py names MODULE ...     one line ``acdoctor-names:{json}``: what ``dir()`` says of standard modules
 """
 
+# It runs on old Pythons with as few modules loaded as possible, each imported where it is needed.
+# ruff: noqa: PTH100, PTH113, PTH118, PTH120, PTH208, PLC0415, UP031, BLE001, ARG005
+
 from __future__ import annotations
 
 import os
@@ -47,7 +50,7 @@ def skips_hidden(site: object) -> bool:
     seen = []
     keep = os.listdir, list(sys.path), site.addpackage  # type: ignore[attr-defined]
     try:
-        os.listdir = lambda path=None: [".a.pth"]  # type: ignore[assignment,misc]
+        os.listdir = lambda path=None: [".a.pth"]  # type: ignore[assignment]
         site.addpackage = lambda directory, name, known: seen.append(name)  # type: ignore[attr-defined]
         site.addsitedir("/", set())  # type: ignore[attr-defined]
     except Exception:
@@ -114,6 +117,7 @@ def site_facts(prefix: str) -> dict:  # type: ignore[type-arg]
         "system": site.getsitepackages(base) if prefix else [],
         "user": user,
         "skips_hidden": skips_hidden(site),
+        "pth_is_utf8": "utf-8-sig" in site.addpackage.__code__.co_consts,
     }
 
 

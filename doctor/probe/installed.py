@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from posixpath import basename, dirname, join
+from posixpath import basename, dirname, join, realpath
 
 from doctor.model import Distribution, FileView, PathEntry, Problem
 from doctor.probe.distributions import metadata_names, read_distribution
 from doctor.probe.search_path import absolute
+from doctor.probe.zipped import zipped_distributions
 
 _LINK_LIMIT = 64 * 1024
 
@@ -25,21 +25,28 @@ def find_distributions(
     seen: set[str] = set()
     links = dict(_egg_links(files, site_dirs, problems))
     for entry in search_path:
-        real = os.path.realpath(entry.path)
+        real = realpath(entry.path)
         if real not in seen:
             seen.add(real)
-            found.extend(_in_directory(files, entry.path, links))
+            found.extend(_in_directory(files, entry.path, links, problems))
     for location, link in links.items():
-        if os.path.realpath(location) not in seen:
+        if realpath(location) not in seen:
             problems.append(Problem(code="egg-link-not-on-path", path=link, detail=location))
     editable = {d.name for d in found if d.direct_url and d.direct_url.editable}
     return tuple(d for d in found if not (d.kind == "egg-info" and d.name in editable and d.location not in site_dirs))
 
 
-def _in_directory(files: FileView, path: str, links: Mapping[str, str]) -> Iterator[Distribution]:
+def _in_directory(
+    files: FileView, path: str, links: Mapping[str, str], problems: list[Problem]
+) -> Iterator[Distribution]:
     """The distributions of one element of the search path."""
     names = files.listing(path)
     if names is None:
+        facts = files.facts(path)
+        if facts is not None and facts.kind == "dir" and not any(p.path == path for p in problems):
+            problems.append(Problem(code="directory-unreadable", path=path))
+        elif facts is not None and facts.kind == "file":
+            yield from zipped_distributions(path, problems)
         return
     if basename(path).endswith(".egg") and "EGG-INFO" in names:
         egg = read_distribution(files, path, join(path, "EGG-INFO"), "egg")
@@ -52,9 +59,7 @@ def _in_directory(files: FileView, path: str, links: Mapping[str, str]) -> Itera
             yield distribution
 
 
-def _egg_links(
-    files: FileView, site_dirs: Sequence[str], problems: list[Problem]
-) -> Iterator[tuple[str, str]]:
+def _egg_links(files: FileView, site_dirs: Sequence[str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """(project directory, link file) for each ``.egg-link`` of ``setup.py develop``."""
     for directory in site_dirs:
         for name in files.listing(directory) or ():

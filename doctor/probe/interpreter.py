@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import exists, islink, realpath
 from typing import Any
 
 from doctor.model import Interpreter
@@ -19,17 +19,23 @@ ISOLATED = ("-I", "-S", "-B")
 """No PYTHON* variables, no site (so no ``.pth``, no sitecustomize), no byte code written."""
 
 OLDEST = (3, 8)
-_EXECUTABLE_KEPT = 200
+OUTPUT_LIMIT = 4 * 1024 * 1024
+_QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteFacts:
-    """Where ``site`` looks, in its order, existing or not: own prefixes, the base's, the user's."""
+    """Where ``site`` looks, in its order, existing or not: own prefixes, the base's, the user's.
+
+    ``skips_hidden``: it passes over ``.name.pth``; ``pth_is_utf8``: it reads ``.pth`` as UTF-8 with or without a mark
+    (3.13), not in the encoding of the locale. Both came as late fixes into some older releases.
+    """
 
     own: tuple[str, ...]
     system: tuple[str, ...]
     user: str
     skips_hidden: bool
+    pth_is_utf8: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +59,14 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environ.items() if k == keep or not k.startswith("PYTHON")}
 
 
-def ask(executable: str, environ: Mapping[str, str], timeout: float) -> Told:
-    """Start the interpreter and read its facts; raises ``StartFailure``."""
+def ask(executable: str, environ: Mapping[str, str], timeout: float) -> dict[str, Any]:
+    """Start the interpreter and return what it told, not yet understood; raises ``StartFailure``."""
     command = [executable, *ISOLATED, INSIDE, "facts"]
-    completed = run(command, timeout=timeout, env=child_environment(environ), cwd="/")
-    return understood(answer(completed, executable, "acdoctor-facts:"))
+    completed = run(command, timeout=timeout, env=child_environment(environ), cwd="/", output_limit=OUTPUT_LIMIT)
+    told = answer(completed, executable, "acdoctor-facts:")
+    if not told.get("libc") and "-musl" in str(told.get("suffixes")):
+        told["libc"] = _musl(str(told.get("markers")))
+    return told
 
 
 def answer(completed: Completed, executable: str, mark: str) -> dict[str, Any]:
@@ -90,7 +99,7 @@ def _told(document: Mapping[str, Any]) -> Told:
         raise StartFailure(f"it is Python {_dotted(version)}; 3.8 or newer can be examined")
     markers = {str(k): _text(v) for k, v in document["markers"].items()}
     paths, site = document["paths"], document["site"]
-    platform, libc = _text(paths["platform"]), _libc(document)
+    platform, libc = _text(paths["platform"]), _text(document["libc"])
     suffixes = _texts(document["suffixes"])
     pointer_bits = int(document["pointer_bits"])
     tags = wheel_tags(
@@ -132,6 +141,7 @@ def _told(document: Mapping[str, Any]) -> Told:
             system=_texts(site["system"]),
             user=_text(site["user"]),
             skips_hidden=bool(site["skips_hidden"]),
+            pth_is_utf8=bool(site["pth_is_utf8"]),
         ),
         virtual=bool(document["virtual"]),
         platform=platform,
@@ -157,22 +167,18 @@ def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def _libc(document: Mapping[str, Any]) -> str:
-    """glibc as the interpreter told it; musl tells its version only through its loader (PEP 656)."""
-    told = _text(document["libc"])
-    suffix = _texts(document["suffixes"])[0]
-    if told or "-musl" not in suffix:
-        return told
-    machine = _text(document["markers"]["platform_machine"])
-    loader = f"/lib/ld-musl-{machine}.so.1"
-    match = re.search(rb"Version (\d+\.\d+)", run([loader], timeout=5.0).stderr)
+def _musl(markers: str) -> str:
+    """The version of musl, which only its loader tells (PEP 656)."""
+    machine = re.search(r"'platform_machine': '(\w+)'", markers)
+    loader = f"/lib/ld-musl-{machine[1] if machine else ''}.so.1"
+    match = re.search(rb"Version (\d+\.\d+)", run([loader], timeout=5.0, output_limit=OUTPUT_LIMIT).stderr)
     return f"musl {match[1].decode()}" if match else "musl"
 
 
 def _not_started(executable: str, failure: str) -> str:
     """Why the operating system could not start it, in words that help."""
-    if os.path.islink(executable) and not os.path.exists(executable):  # noqa: PTH110, PTH114 - plain strings
-        return f"{executable} is a link to {os.path.realpath(executable)}, which does not exist"
+    if islink(executable) and not exists(executable):
+        return f"{executable} is a link to {realpath(executable)}, which does not exist"
     if failure.startswith("no answer"):
         return f"{executable} gave {failure}"
     return f"{executable} does not start ({failure[:1].lower()}{failure[1:]})"
@@ -181,7 +187,7 @@ def _not_started(executable: str, failure: str) -> str:
 def _no_facts(executable: str, completed: Completed) -> str:
     """It ran, but did not answer: the last line of its complaint says most."""
     lines = completed.stderr.decode("utf-8", "replace").strip().splitlines()
-    last = f": {lines[-1].strip()[:_EXECUTABLE_KEPT]}" if lines else ""
+    last = f": {lines[-1].strip()[:_QUOTED]}" if lines else ""
     code = completed.code or 0
     if code < 0:
         return f"{executable} was ended by signal {-code}{last}"

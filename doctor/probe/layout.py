@@ -10,6 +10,8 @@ from doctor.probe.config import config_base
 from doctor.probe.interpreter import SiteFacts
 from doctor.probe.place import Place, python_versions
 
+_NEW_SITE = (3, 13)
+
 
 def guessed_site_facts(
     place: Place, version: tuple[int, int], environ: Mapping[str, str], files: FileView
@@ -23,7 +25,8 @@ def guessed_site_facts(
         own=own,
         system=_own(base, version, files) if base and base != place.path else (),
         user=user if user.startswith("/") else "",
-        skips_hidden=version >= (3, 13),
+        skips_hidden=version >= _NEW_SITE,
+        pth_is_utf8=version >= _NEW_SITE,
     )
 
 

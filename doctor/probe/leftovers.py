@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from posixpath import join
+from posixpath import islink, join
 
 from doctor.model import Distribution, FileView, Leftover
 from doctor.probe.distributions import identity_of_path, metadata_names
@@ -51,7 +51,7 @@ def _renamed(name: str, candidates: Sequence[str]) -> str:
 def _only_cache(path: str, depth: int = _DEPTH) -> bool:
     """Whether a directory tree holds nothing but byte-code caches; a link or a file ends the search at once."""
     try:
-        if os.path.islink(path):  # noqa: PTH114 - plain strings
+        if islink(path):
             return False
         with os.scandir(path) as entries:
             return all(_is_cache(entry, depth) for entry in entries)

@@ -31,7 +31,7 @@ def without_credentials(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url.split("@")[-1].split("?")[0]
+        return url.rpartition("@")[2].partition("?")[0]
     user, at, host = parts.netloc.rpartition("@")
     keep = "git@" if at and user == "git" else ""
     return urlunsplit((parts.scheme, keep + host, parts.path, "", parts.fragment))

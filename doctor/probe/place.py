@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from posixpath import basename, dirname, join, normpath
+from posixpath import basename, dirname, islink, join, lexists, normpath
 
 from doctor.errors import NotAnEnvironmentError, UsageError
 from doctor.model import FileView, Problem
@@ -22,13 +22,15 @@ _ADVICE = "Name the directory of a virtual environment (the one that holds pyven
 class Place:
     """A recognised environment before its interpreter is asked.
 
-    ``executables`` are worth trying, best first. ``version`` is the (major, minor) that files tell, None if they do not.
+    ``executables`` are worth trying, best first. ``version`` is the (major, minor) that files tell, None when they
+    do not; ``full_version`` what pyvenv.cfg says, where that fits.
     """
 
     path: str
     kind: str
     executables: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
+    config_path: str = ""
     version: tuple[int, int] | None = None
     full_version: str = ""
     problems: tuple[Problem, ...] = ()
@@ -39,7 +41,7 @@ def find_place(path: str, files: FileView) -> Place:
     path = normpath(path)
     if "\0" in path:
         raise NotAnEnvironmentError(path, "is no possible path", _ADVICE)
-    if os.path.lexists(path) and _PYTHON.fullmatch(basename(path)) and not _is_dir(files, path):
+    if lexists(path) and _PYTHON.fullmatch(basename(path)) and not _is_dir(files, path):
         return _place_of_executable(path, files)
     facts = files.facts(path)
     if facts is None:
@@ -54,7 +56,7 @@ def find_place(path: str, files: FileView) -> Place:
 
 def _why_nothing(path: str) -> str:
     """Why ``stat`` sees nothing there."""
-    if os.path.islink(path):  # noqa: PTH114 - plain strings
+    if islink(path):
         return "is a link that leads nowhere"
     try:
         os.stat(path)  # noqa: PTH116 - plain strings
@@ -89,21 +91,22 @@ def _place_of_executable(path: str, files: FileView) -> Place:
 
 
 def _place_of_directory(path: str, names: tuple[str, ...], files: FileView) -> Place:
-    """A directory: an environment itself, a part of one, or the parent of one."""
-    if "pyvenv.cfg" in names or _lost_config(path, files):
-        return venv_place(path, files)
-    if "conda-meta" in names:
-        return _prefix_place(path, "conda", files)
-    parent = dirname(path)
-    if basename(path) in ("bin", "Scripts") and (found := _environment_at(parent, files)):
+    """A directory: an environment itself, a part of one, the parent of one, or a bare target."""
+    inside = basename(path) in ("site-packages", "dist-packages")
+    around = dirname(path)
+    if inside:
+        around = dirname(dirname(around))
+    found = _environment_at(path, files)
+    if not found and (inside or basename(path) in ("bin", "Scripts")):
+        found = _environment_at(around, files)
+    if not found:
+        found = _place_below(path, names, files)
+    if found:
         return found
-    if "bin" in names and _pythons(path, files) and python_versions(path, files):
-        return _prefix_place(path, "system", files)
-    if any(True for _ in metadata_names(names)):
-        around = dirname(dirname(parent))
-        inside = basename(path) in ("site-packages", "dist-packages")
-        return (inside and _environment_at(around, files)) or Place(path=path, kind="target")
-    return _place_below(path, names, files)
+    if any(kind == "dist-info" or inside for _, kind in metadata_names(names)):
+        return Place(path=path, kind="target")
+    reason = "holds no Python environment" if names else "is an empty directory, not a Python environment"
+    raise NotAnEnvironmentError(path, reason, _ADVICE)
 
 
 def _environment_at(path: str, files: FileView) -> Place | None:
@@ -117,18 +120,13 @@ def _environment_at(path: str, files: FileView) -> Place | None:
     return None
 
 
-def _place_below(path: str, names: tuple[str, ...], files: FileView) -> Place:
-    """The one environment that lies directly in a directory."""
+def _place_below(path: str, names: tuple[str, ...], files: FileView) -> Place | None:
+    """The one environment that lies directly in a directory, None when none does."""
     found = [name for name in names if files.facts(join(path, name, "pyvenv.cfg"))]
     found = found or [name for name in names if _is_dir(files, join(path, name, "conda-meta"))]
-    if len(found) == 1:
-        found_place = _environment_at(join(path, found[0]), files)
-        if found_place:
-            return found_place
-    if found:
+    if len(found) > 1:
         raise UsageError(f"{path} holds {len(found)} environments: {_enumeration(found)}. Which one is meant?")
-    reason = "holds no Python environment" if names else "is an empty directory, not a Python environment"
-    raise NotAnEnvironmentError(path, reason, _ADVICE)
+    return _environment_at(join(path, found[0]), files) if found else None
 
 
 def _enumeration(names: list[str], most: int = 5) -> str:
@@ -147,9 +145,9 @@ def venv_place(path: str, files: FileView, first: str = "") -> Place:
     try:
         config = read_config(files, config_path)
     except OSError as error:
-        code = "config-missing" if not os.path.lexists(config_path) else "config-unreadable"
+        code = "config-missing" if not lexists(config_path) else "config-unreadable"
         problems.append(Problem(code=code, path=config_path, detail=error.strerror or str(error)))
-    if config_path and not problems and not config.get("home"):
+    if not problems and not config.get("home"):
         problems.append(Problem(code="config-without-home", path=config_path))
     told = config_version(config)
     versions = python_versions(path, files)
@@ -166,6 +164,7 @@ def venv_place(path: str, files: FileView, first: str = "") -> Place:
         kind="venv",
         executables=tuple(executables),
         config=config,
+        config_path=config_path,
         version=version,
         full_version=told if version and _minor(told) == version else "",
         problems=tuple(problems),

@@ -25,15 +25,26 @@ class PthLine:
     text: str
 
 
-def read_pth(files: FileView, path: str, version: tuple[int, int]) -> tuple[PthLine, ...]:
-    """The lines of one file that do something; raises ``OSError``. ``version`` decides how lines are split."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PthText:
+    """What a ``.pth`` file says; ``undecodable``: it is not UTF-8, so that no ordinary start gets past it."""
+
+    lines: tuple[PthLine, ...]
+    undecodable: bool
+
+
+def read_pth(files: FileView, path: str, *, utf8: bool) -> PthText:
+    """The lines of one file that do something; raises ``OSError``.
+
+    ``utf8``: as 3.13 reads it, without a byte-order mark and split as ``str.splitlines`` does; else as text of the
+    locale, which is taken to be UTF-8 too.
+    """
     data = files.read(path, PTH_LIMIT)
-    if version >= (3, 13):
-        # utf-8-sig since 3.13; what is not UTF-8 is decoded with the locale there
-        lines = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").splitlines()
-    else:
-        lines = list(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=None))
-    return tuple(_line(line) for line in lines if not line.startswith("#") and line.strip())
+    text = data.decode("utf-8", "surrogateescape")
+    undecodable = not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
+    lines = text.removeprefix("\ufeff").splitlines() if utf8 else list(io.StringIO(text, newline=None))
+    found = tuple(_line(line) for line in lines if not line.startswith("#") and line.strip())
+    return PthText(lines=found, undecodable=undecodable)
 
 
 def _line(line: str) -> PthLine:

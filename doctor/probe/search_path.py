@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from posixpath import isabs, join, normpath
+from posixpath import isabs, islink, join, normpath
 
 from doctor.model import FileView, PathEntry, Problem, PthFile
 from doctor.probe.pth import PthLine, read_pth
@@ -14,11 +14,11 @@ from doctor.probe.pth import PthLine, read_pth
 class SearchPlan:
     """In which order ``site`` goes through directories: ``sites`` are (directory, origin) pairs."""
 
-    version: tuple[int, int]
     pythonpath: tuple[str, ...]
     stdlib: tuple[str, ...]
     sites: tuple[tuple[str, str], ...]
     skips_hidden: bool
+    pth_is_utf8: bool
 
 
 @dataclass(slots=True)
@@ -60,13 +60,15 @@ class SearchPath:
         """``site.addpackage`` without its ``exec``."""
         path = join(directory, name)
         try:
-            lines = read_pth(self.files, path, self.plan.version)
+            text = read_pth(self.files, path, utf8=self.plan.pth_is_utf8)
         except OSError as error:
             if not again:
                 self.problems.append(Problem(code="pth-unreadable", path=path, detail=error.strerror or str(error)))
             return
+        if text.undecodable and not again:
+            self.problems.append(Problem(code="pth-undecodable", path=path, detail="is not UTF-8"))
         adds: list[str] = []
-        for line in lines:
+        for line in text.lines:
             if line.kind == "path":
                 added = absolute(directory, line.text)
                 adds.append(added)
@@ -75,7 +77,7 @@ class SearchPath:
             else:
                 self.move(line)
         if not again:
-            code = tuple(line.text for line in lines if line.kind != "path")
+            code = tuple(line.text for line in text.lines if line.kind != "path")
             self.pth_files.append(PthFile(path=path, adds=tuple(adds), code=code))
 
     def move(self, line: PthLine) -> None:
@@ -90,7 +92,7 @@ class SearchPath:
 
 
 def absolute(base: str, path: str) -> str:
-    """As ``os.path.abspath(os.path.join(base, path))``; ``base`` is absolute."""
+    """As ``abspath(join(base, path))``; ``base`` is absolute."""
     return normpath(join(base, path))
 
 
@@ -105,6 +107,11 @@ def build_search_path(files: FileView, plan: SearchPlan) -> SearchPath:
         facts = files.facts(directory)
         if facts is not None and facts.kind == "dir":
             search.add_site(normpath(directory), origin)
+        elif facts is None and islink(directory):
+            search.problems.append(Problem(code="directory-unreadable", path=directory, detail="is a link to nowhere"))
+    own = [directory for directory, origin in plan.sites if origin == "site"]
+    if own and not set(search.site_dirs) & {normpath(d) for d in own}:
+        search.problems.append(Problem(code="site-packages-missing", path=normpath(own[0])))
     return search
 
 
@@ -113,14 +120,9 @@ def pythonpath_entries(value: str, cwd: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(normpath(p if isabs(p) else join(cwd, p)) for p in value.split(":") if p))
 
 
-def is_below(path: str, directories: Iterable[str]) -> bool:
-    """Whether a path is one of the directories or lies in one."""
-    return any(path == d or path.startswith(d.rstrip("/") + "/") for d in directories)
-
-
-def site_pairs(own: Sequence[str], user: str, system: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """``site.main``'s order: the prefix's own directories, the user's, the base's."""
-    pairs = [(path, "site") for path in own]
-    if user:
-        pairs.append((user, "user-site"))
-    return (*pairs, *((path, "system-site") for path in system))
+def site_pairs(own: Sequence[str], user: str, system: Sequence[str], *, virtual: bool) -> tuple[tuple[str, str], ...]:
+    """``site.main``'s order: a venv's own directories come before the user's, those of a Python itself after."""
+    own_pairs = tuple((path, "site") for path in own)
+    user_pairs = ((user, "user-site"),) if user else ()
+    first, second = (own_pairs, user_pairs) if virtual else (user_pairs, own_pairs)
+    return (*first, *second, *((path, "system-site") for path in system))

@@ -65,7 +65,7 @@ def linux_architectures(machine: str, pointer_bits: int) -> list[str]:
 
 
 def _libc_tags(libc: str, architecture: str) -> Iterator[str]:
-    """manylinux or musllinux tags down to the oldest that policy knows."""
+    """Tags of manylinux or musllinux down to the oldest that policy knows."""
     family, _, version = libc.partition(" ")
     match = re.match(r"(\d+)\.(\d+)", version)
     if match is None:
@@ -82,7 +82,7 @@ def _libc_tags(libc: str, architecture: str) -> Iterator[str]:
 
 
 def _mac_tags(facts: TagFacts) -> Iterator[str]:
-    """macOS tags by the release that runs, else by the one that Python was built for."""
+    """Tags of macOS by the release that runs, else by the one that Python was built for."""
     _, built_for, machine = (*facts.platform.split("-", 2), "", "")[:3]
     numbers = re.findall(r"\d+", facts.mac_version or built_for)[:2]
     major, minor = (*map(int, numbers), 0, 0)[:2]
