@@ -190,9 +190,7 @@ def open_index(
 
 def _absolute(link: str) -> str:
     """A path as it is meant now, whatever directory is current later."""
-    return (
-        str(Path(link).expanduser().absolute()) if is_local(link) and not link.startswith("file:") else link
-    )
+    return str(Path(link).expanduser().absolute()) if is_local(link) and not link.startswith("file:") else link
 
 
 def _age(headers: Mapping[str, str]) -> float:

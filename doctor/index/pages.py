@@ -37,11 +37,7 @@ def _from_json(text: str, base: str) -> Iterable[tuple[ReleaseFile, str]]:
     if not isinstance(entries, list):
         raise ValueError("no list of files")  # noqa: TRY004 - the page is wrong, not a type in our code
     for entry in entries:
-        if (
-            isinstance(entry, dict)
-            and isinstance(entry.get("filename"), str)
-            and isinstance(entry.get("url"), str)
-        ):
+        if isinstance(entry, dict) and isinstance(entry.get("filename"), str) and isinstance(entry.get("url"), str):
             file = _file(entry["filename"], urljoin(base, entry["url"]), entry)
             if file:
                 yield file
@@ -74,9 +70,7 @@ def _file(filename: str, url: str, facts: Mapping[str, Any]) -> tuple[ReleaseFil
         return None
     name, version, tags = identity
     size, hashes, requires = facts.get("size"), facts.get("hashes"), facts.get("requires-python")
-    metadata = (
-        facts.get("core-metadata") or facts.get("data-dist-info-metadata") or facts.get("dist-info-metadata")
-    )
+    metadata = facts.get("core-metadata") or facts.get("data-dist-info-metadata") or facts.get("dist-info-metadata")
     upload = facts.get("upload-time")
     file = ReleaseFile(
         filename=unquote(filename),

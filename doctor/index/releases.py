@@ -125,9 +125,7 @@ def group(name: str, files: Iterable[ReleaseFile]) -> tuple[Release, ...]:
     for file in seen.values():
         versions.setdefault(Version(file.version), []).append(file)
     return tuple(
-        Release(
-            name=name, version=str(version), files=tuple(sorted(versions[version], key=lambda f: f.filename))
-        )
+        Release(name=name, version=str(version), files=tuple(sorted(versions[version], key=lambda f: f.filename)))
         for version in sorted(versions)
     )
 

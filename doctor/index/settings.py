@@ -100,9 +100,7 @@ def _config_files(prefix: str | None, variables: Mapping[str, str]) -> list[Path
     named = variables.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         return []
-    found = [
-        Path(d) / "pip" / "pip.conf" for d in variables.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if d
-    ]
+    found = [Path(d) / "pip" / "pip.conf" for d in variables.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if d]
     found.append(Path("/etc/pip.conf"))
     home = variables.get("HOME", "")
     if home:

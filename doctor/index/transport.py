@@ -82,9 +82,7 @@ class Transport:
             response = self._pool(bare).request("GET", bare, headers=headers, redirect=True)
         except (HTTPError, OSError, ValueError) as error:
             advice = "check the network and the proxy, or work with --offline --find-links DIR"
-            raise IndexUnavailableError(
-                f"{_host(url)} cannot be reached ({_cause(error)}); {advice}."
-            ) from None
+            raise IndexUnavailableError(f"{_host(url)} cannot be reached ({_cause(error)}); {advice}.") from None
         lowered = {k.lower(): v for k, v in response.headers.items()}
         return Answer(status=response.status, body=response.data, headers=lowered, url=_final(bare, response))
 
@@ -185,9 +183,7 @@ def _tls(settings: IndexSettings, *, trusted: bool) -> ssl.SSLContext:
         if settings.client_cert:
             context.load_cert_chain(settings.client_cert)
     except (OSError, ssl.SSLError) as error:
-        raise IndexUnavailableError(
-            f"the certificate {settings.client_cert or bundle} is unusable: {error}."
-        ) from None
+        raise IndexUnavailableError(f"the certificate {settings.client_cert or bundle} is unusable: {error}.") from None
     if trusted:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

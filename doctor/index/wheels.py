@@ -105,9 +105,7 @@ def fetch(file: ReleaseFile, transport: Transport, cache: DiskCache) -> bytes:
                 return body
     answer = transport.get(file.url)
     if not answer.found:
-        raise IndexUnavailableError(
-            f"{file.filename} is listed but not there; the index is being changed, try again."
-        )
+        raise IndexUnavailableError(f"{file.filename} is listed but not there; the index is being changed, try again.")
     if not _authentic(file, answer.body):
         raise _damaged(file, "its hash is not the one that the index names")
     if path is not None and not is_local(file.url):

@@ -38,7 +38,15 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, root):
-        self.root, self.asked, self.fail, self.ranges, self.form, self.uploads, self.yanked = root, [], 0, True, "json", {}, set()
+        self.root, self.asked, self.fail, self.ranges, self.form, self.uploads, self.yanked = (
+            root,
+            [],
+            0,
+            True,
+            "json",
+            {},
+            set(),
+        )
         self.password = ""
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -64,7 +72,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         server.asked.append((self.path, self.headers.get("Range")))
-        if server.password and self.headers.get("Authorization") != "Basic " + base64.b64encode(server.password.encode()).decode():
+        if (
+            server.password
+            and self.headers.get("Authorization") != "Basic " + base64.b64encode(server.password.encode()).decode()
+        ):
             return self.answer(401)
         if server.fail:
             server.fail -= 1

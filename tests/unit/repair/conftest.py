@@ -1,8 +1,5 @@
-import sys
-from pathlib import Path
+"""The package index server for the tests of this room."""
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from wheelhouse import server  # noqa: E402
+from wheelhouse import server
 
 __all__ = ["server"]

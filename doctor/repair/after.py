@@ -1,0 +1,164 @@
+"""The after-environment as a value: the disk with old files hidden and the wheels' files in their places."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from posixpath import basename, dirname, join
+
+from doctor.model import Distribution, Environment, FileFacts, FileView, Interpreter
+from doctor.probe.distributions import read_distribution
+from doctor.repair.layout import Member, metadata_directory, wheel_layout
+from doctor.repair.removal import Records, paths_of, walk
+from doctor.repair.target import Target
+
+
+class OverlayFiles:
+    """A ``FileView`` of what will be: ``base`` without ``hidden`` paths, with the files of ``placed``.
+
+    Directories that hold nothing but hidden files are gone, too. ``facts`` of a placed file tell a made-up
+    modification time and inode that differ for different content, as caches take these for identity.
+    """
+
+    def __init__(self, base: FileView, hidden: Iterable[str], placed: Mapping[str, Member]) -> None:
+        """Nothing is read before it is asked for."""
+        self._base = base
+        self._placed = dict(placed)
+        self._folders: dict[str, set[str]] = {}
+        for path in self._placed:
+            self._announce(path)
+        self._hidden = set(hidden) - set(self._placed)
+        self._hide_empty_folders()
+
+    def read(self, path: str, limit: int | None = None) -> bytes:
+        """The bytes that the file will have; raises ``OSError``."""
+        member = self._placed.get(path)
+        if member is not None:
+            return member.read()[:limit]
+        if path in self._hidden or self._below_hidden(path):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+        return self._base.read(path, limit)
+
+    def facts(self, path: str) -> FileFacts | None:
+        """What the path will be."""
+        member = self._placed.get(path)
+        if member is not None:
+            number = int.from_bytes(hashlib.sha256(f"{path}\0{member.identity}".encode()).digest()[:6], "big")
+            return FileFacts(kind="file", size=member.size, mtime_ns=number, inode=number, executable=member.executable)
+        if path in self._folders:
+            return FileFacts(kind="dir")
+        if path in self._hidden or self._below_hidden(path):
+            return None
+        return self._base.facts(path)
+
+    def listing(self, path: str) -> tuple[str, ...] | None:
+        """Names that the directory will hold."""
+        added = self._folders.get(path)
+        if path in self._hidden:
+            return tuple(sorted(added)) if added else None
+        known = None if self._below_hidden(path) else self._base.listing(path)
+        if known is None:
+            return tuple(sorted(added)) if added else None
+        left = {name for name in known if join(path, name) not in self._hidden}
+        return tuple(sorted(left | added)) if added else tuple(n for n in known if n in left)
+
+    def _announce(self, path: str) -> None:
+        """Make the directories above a placed file known."""
+        while path not in ("/", ""):
+            parent, name = dirname(path), basename(path)
+            names = self._folders.setdefault(parent, set())
+            if name in names:
+                return
+            names.add(name)
+            path = parent
+
+    def _below_hidden(self, path: str) -> bool:
+        """Below a directory (or link to one) that is hidden."""
+        parent = dirname(path)
+        while parent not in ("/", ""):
+            if parent in self._hidden:
+                return parent not in self._folders
+            parent = dirname(parent)
+        return False
+
+    def _hide_empty_folders(self) -> None:
+        """Hide directories of which nothing is left, deepest first."""
+        folders = {dirname(path) for path in self._hidden}
+        while folders:
+            folder = max(folders, key=len)
+            folders.discard(folder)
+            names = self._base.listing(folder)
+            if names is None or folder in self._folders or folder in self._hidden:
+                continue
+            if all(join(folder, name) in self._hidden for name in names):
+                self._hidden.add(folder)
+                folders.add(dirname(folder))
+
+
+@dataclass(frozen=True, kw_only=True)
+class After:
+    """The planned result: its environment, its files, and what of the disk goes and comes."""
+
+    environment: Environment
+    files: OverlayFiles
+    hidden: frozenset[str]
+    placed: Mapping[str, Member]
+
+
+def after_target(target: Target, environment: Environment, files: FileView, records: Records) -> After:
+    """The environment as it will be once the target is reached.
+
+    Raises:
+        TransactionError: a wheel would write outside of the environment.
+        IndexUnavailableError: a wheel cannot be read.
+    """
+    interpreter = environment.interpreter
+    hidden = set(paths_of(target.names, environment, records, files))
+    for path in target.remove_paths:
+        hidden.update(walk(path, files))
+    placed: dict[str, Member] = {}
+    if interpreter is not None:
+        for chosen in target.chosen:
+            old = environment.distribution(chosen.name)
+            placed.update(wheel_layout(chosen.wheel, interpreter, requested=bool(old and old.requested)))
+    overlay = OverlayFiles(files, hidden, placed)
+    return After(
+        environment=_environment(target, environment, overlay, interpreter),
+        files=overlay,
+        hidden=frozenset(hidden),
+        placed=placed,
+    )
+
+
+def _environment(
+    target: Target, environment: Environment, overlay: OverlayFiles, interpreter: Interpreter | None
+) -> Environment:
+    """The values that follow from the files: distributions, leftovers, ``.pth`` files, problems."""
+    gone = target.names
+    kept = [d for d in environment.distributions if d.name not in gone and _there(d, overlay)]
+    if interpreter is not None:
+        for chosen in target.chosen:
+            path = metadata_directory(chosen.wheel, interpreter)
+            new = read_distribution(overlay, dirname(path), path, "dist-info")
+            if new is not None:
+                kept.append(new)
+    return replace(
+        environment,
+        distributions=tuple(sorted(kept, key=lambda d: (d.name, d.metadata_path))),
+        leftovers=tuple(x for x in environment.leftovers if overlay.facts(x.path) is not None),
+        pth_files=tuple(p for p in environment.pth_files if overlay.facts(p.path) is not None),
+        problems=tuple(p for p in environment.problems if not p.path or _still(p.path, environment, overlay)),
+    )
+
+
+def _there(distribution: Distribution, overlay: OverlayFiles) -> bool:
+    """Its metadata is still there (assumed ones have none)."""
+    path = distribution.metadata_path
+    return not path or overlay.facts(path) is not None or overlay.listing(path) is not None
+
+
+def _still(path: str, environment: Environment, overlay: OverlayFiles) -> bool:
+    """A problem's path that existed before still exists, or never did."""
+    return overlay.facts(path) is not None or not path.startswith(environment.path)
