@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -9,6 +10,7 @@ import click
 from doctor import __version__
 from doctor.cli.commands import COMMANDS, SUMMARY
 from doctor.cli.settings import accept_global_options
+from doctor.errors import UsageError
 
 
 class LazyGroup(click.Group):
@@ -50,6 +52,7 @@ def invoke(arguments: list[str]) -> int:
 
     Raises whatever the command raises; click's own complaints about the command line end here, as exit code 2.
     """
+    _require_a_current_folder()
     try:
         code = make_group().main(arguments, prog_name="acdoctor", standalone_mode=False)
     except click.Abort:
@@ -58,3 +61,11 @@ def invoke(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     return code if isinstance(code, int) else 0
+
+
+def _require_a_current_folder() -> None:
+    """A shell may stand in a folder that was removed; no relative path means anything there."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except OSError:
+        raise UsageError("The current folder no longer exists; change to another one (cd) and try again.") from None
