@@ -74,7 +74,7 @@ def _place_of_file(path: str, files: FileView) -> Place:
     name, parent = basename(path), dirname(path)
     if name == "pyvenv.cfg":
         return venv_place(parent, files)
-    if name.lower().startswith("activate") and files.facts(join(dirname(parent), "pyvenv.cfg")):
+    if name.lower().startswith("activate") and lexists(join(dirname(parent), "pyvenv.cfg")):
         return venv_place(dirname(parent), files)
     raise NotAnEnvironmentError(path, "is a file, not a Python environment", _ADVICE)
 
@@ -82,7 +82,7 @@ def _place_of_file(path: str, files: FileView) -> Place:
 def _place_of_executable(path: str, files: FileView) -> Place:
     """An interpreter: that of the venv or conda environment around it, or a Python by itself."""
     prefix = dirname(dirname(path))
-    if files.facts(join(prefix, "pyvenv.cfg")) or files.facts(join(dirname(path), "pyvenv.cfg")):
+    if lexists(join(prefix, "pyvenv.cfg")) or lexists(join(dirname(path), "pyvenv.cfg")):
         return venv_place(prefix, files, first=path)
     kind = "conda" if _is_dir(files, join(prefix, "conda-meta")) else "system"
     if kind == "system" and _lost_config(prefix, files):
@@ -111,7 +111,7 @@ def _place_of_directory(path: str, names: tuple[str, ...], files: FileView) -> P
 
 def _environment_at(path: str, files: FileView) -> Place | None:
     """The venv or conda environment (or whole Python) that a directory is the prefix of, None when it is none."""
-    if files.facts(join(path, "pyvenv.cfg")) or _lost_config(path, files):
+    if lexists(join(path, "pyvenv.cfg")) or _lost_config(path, files):
         return venv_place(path, files)
     if _is_dir(files, join(path, "conda-meta")):
         return _prefix_place(path, "conda", files)
@@ -122,7 +122,7 @@ def _environment_at(path: str, files: FileView) -> Place | None:
 
 def _place_below(path: str, names: tuple[str, ...], files: FileView) -> Place | None:
     """The one environment that lies directly in a directory, None when none does."""
-    found = [name for name in names if files.facts(join(path, name, "pyvenv.cfg"))]
+    found = [name for name in names if lexists(join(path, name, "pyvenv.cfg"))]
     found = found or [name for name in names if _is_dir(files, join(path, name, "conda-meta"))]
     if len(found) > 1:
         raise UsageError(f"{path} holds {len(found)} environments: {_enumeration(found)}. Which one is meant?")
