@@ -1,0 +1,275 @@
+"""A log of any size, read once in constant memory: where the patterns occur, and the parts worth reading closely.
+
+Rules are regexes over single lines. To look at 500 MB with a hundred of them, each piece of the log is searched for
+the literal text that a match must contain, and only lines that have it are taken apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from doctor.triage.lines import LINE_LIMIT, Line, read_line
+from doctor.triage.literals import required_literals
+
+PIECE = 256 * 1024
+"""Bytes that are searched at once."""
+WHOLE = 3 * 1024**2
+"""Logs up to this many bytes are read closely from end to end."""
+_HEAD, _TAIL = 384 * 1024, 1024**2
+_KEPT = 24
+_TRIES = 300
+_WINDOW_LINES = 160
+_WINDOWS = 24
+_ESCAPES = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)")
+_HEADER = b"Traceback (most recent call last)"
+_STAMPED = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A pattern's match: the line and the groups, by number (as text) and by name."""
+
+    line: Line
+    groups: dict[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Occurrences:
+    """Where one pattern occurs: the first and the last hits, and about how many there are."""
+
+    first: list[Hit] = field(default_factory=list)
+    last: deque[Hit] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    count: int = 0
+
+    def add(self, hit: Hit) -> None:
+        """Remember one more."""
+        self.count += 1
+        if len(self.first) < _KEPT:
+            self.first.append(hit)
+        else:
+            self.last.append(hit)
+
+    @property
+    def hits(self) -> list[Hit]:
+        """Those remembered, in order."""
+        return [*self.first, *self.last]
+
+
+@dataclass(slots=True)
+class _Probe:
+    """One pattern on its way through the log."""
+
+    pattern: str
+    literals: tuple[bytes, ...]
+    regex: re.Pattern[str] | None = None
+    found: Occurrences = field(default_factory=Occurrences)
+
+    def match(self, line: Line) -> re.Match[str] | None:
+        """The match in the message, else in the whole line."""
+        if self.regex is None:
+            self.regex = re.compile(self.pattern)
+        found = self.regex.search(line.message)
+        return found if found or line.message == line.text else self.regex.search(line.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What one reading of a log found. ``excerpts`` are runs of neighbouring lines; the only one when it is small."""
+
+    occurrences: dict[str, Occurrences]
+    excerpts: tuple[tuple[Line, ...], ...]
+    lines: int
+    size: int
+    first_stamp: str = ""
+    last_stamp: str = ""
+    last_line: Line | None = None
+
+    def of(self, pattern: str) -> list[Hit]:
+        """The hits of a pattern."""
+        found = self.occurrences.get(pattern)
+        return found.hits if found else []
+
+    def count(self, pattern: str) -> int:
+        """About how often it occurs."""
+        found = self.occurrences.get(pattern)
+        return found.count if found else 0
+
+    @property
+    def close(self) -> Iterator[Line]:
+        """All lines that were read closely."""
+        return (line for excerpt in self.excerpts for line in excerpt)
+
+
+class Scanner:
+    """Takes a log piece by piece; ``digest`` may be asked for at any time (a log that is followed grows)."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Search for these patterns; those without a literal are tried on the closely read lines only."""
+        wanted = dict.fromkeys(patterns)
+        self._probes = [
+            _Probe(pattern, tuple(text.encode() for text in required_literals(pattern))) for pattern in wanted
+        ]
+        self._carry = b""
+        self._lines = 0
+        self._size = 0
+        self._head: list[tuple[int, bytes]] = []
+        self._head_size = 0
+        self._tail: deque[tuple[int, bytes]] = deque()
+        self._tail_size = 0
+        self._windows: list[tuple[int, list[bytes]]] = []
+        self._late: deque[tuple[int, list[bytes]]] = deque(maxlen=_WINDOWS)
+        self._stamps = ["", ""]
+
+    def read(self, stream: BinaryIO) -> None:
+        """Everything up to the end of the stream."""
+        while piece := stream.read(PIECE):
+            self.feed(piece)
+
+    def feed(self, piece: bytes) -> None:
+        """The next bytes, of any size."""
+        self._size += len(piece)
+        data = self._carry + piece
+        end = data.rfind(b"\n") + 1
+        if not end and len(data) < PIECE:
+            self._carry = data
+            return
+        end = end or len(data)
+        self._carry = data[end:]
+        self._take(data[:end])
+
+    def digest(self) -> Digest:
+        """What was found so far, the unfinished last line included."""
+        if self._carry:
+            self._take(self._carry)
+            self._carry = b""
+        excerpts = tuple(self._excerpts())
+        last = next((line for line in reversed(excerpts[-1]) if line.text), None) if excerpts else None
+        return Digest(
+            occurrences={probe.pattern: probe.found for probe in self._probes if probe.found.count},
+            excerpts=excerpts,
+            lines=self._lines,
+            size=self._size,
+            first_stamp=self._stamps[0],
+            last_stamp=self._stamps[1],
+            last_line=last,
+        )
+
+    def _take(self, data: bytes) -> None:
+        """Whole lines: search them and keep what may be read closely."""
+        first = self._lines + 1
+        clean = _ESCAPES.sub(b"", data) if b"\x1b" in data else data
+        for probe in self._probes:
+            if probe.literals and any(literal in clean for literal in probe.literals):
+                self._search(probe, clean, first)
+        self._keep(data, first)
+        self._remember_time(clean)
+        self._lines += data.count(b"\n")
+
+    def _search(self, probe: _Probe, data: bytes, first: int) -> None:
+        """All lines of the piece that hold one of the probe's literals, as far as patience goes."""
+        position, number, tries = 0, first, 0
+        while (at := _next(data, probe.literals, position)) >= 0:
+            tries += 1
+            if tries > _TRIES:
+                last = max(data.rfind(literal) for literal in probe.literals)
+                probe.found.count += sum(data.count(literal, at, last) for literal in probe.literals)
+                number += data.count(b"\n", position, last)
+                self._try(probe, data, last, number)
+                return
+            number += data.count(b"\n", position, at)
+            self._try(probe, data, at, number)
+            end = data.find(b"\n", at)
+            if end < 0:
+                return
+            position = end
+
+    def _try(self, probe: _Probe, data: bytes, at: int, number: int) -> None:
+        start = max(data.rfind(b"\n", 0, at) + 1, at - LINE_LIMIT // 2)
+        end = data.find(b"\n", at)
+        end = min(len(data) if end < 0 else end, start + 2 * LINE_LIMIT)
+        line = read_line(number, data[start:end])
+        match = probe.match(line)
+        if match:
+            named = {name: text or "" for name, text in match.groupdict().items()}
+            numbered = {str(i): text or "" for i, text in enumerate((match[0], *match.groups()))}
+            probe.found.add(Hit(line=line, groups={**numbered, **named}))
+
+    def _keep(self, data: bytes, first: int) -> None:
+        """Head, tail and the surroundings of tracebacks, as bytes."""
+        if self._head_size < _HEAD:
+            self._head.append((first, data))
+            self._head_size += len(data)
+        else:
+            self._tail.append((first, data))
+            self._tail_size += len(data)
+            spare = WHOLE if self._size <= WHOLE + PIECE else _TAIL
+            while self._tail_size - len(self._tail[0][1]) > spare:
+                dropped, text = self._tail.popleft()
+                self._tail_size -= len(text)
+                self._open_windows(text, dropped)
+
+    def _open_windows(self, data: bytes, first: int) -> None:
+        """Tracebacks in a piece that will not be read closely as a whole."""
+        position, number = 0, first
+        while (at := data.find(_HEADER, position)) >= 0:
+            number += data.count(b"\n", position, at)
+            start = data.rfind(b"\n", 0, at) + 1
+            lines = data[start : start + 64 * 1024].split(b"\n")[:_WINDOW_LINES]
+            if len(self._windows) < _WINDOWS:
+                self._windows.append((number, lines))
+            else:
+                self._late.append((number, lines))
+            skipped = len(b"\n".join(lines))
+            number += data.count(b"\n", at, start + skipped)
+            position = max(start + skipped, at + 1)
+
+    def _excerpts(self) -> Iterator[tuple[Line, ...]]:
+        """The parts that are read closely, in the order of the log."""
+        if self._joined():
+            yield from _read([*self._head, *self._tail])
+            return
+        yield from _read(self._head)
+        for number, lines in (*self._windows, *self._late):
+            yield tuple(read_line(number + i, text) for i, text in enumerate(lines))
+        yield from _read(list(self._tail))
+
+    def _joined(self) -> bool:
+        """Nothing between head and tail was dropped."""
+        if not self._tail or not self._head:
+            return True
+        number, data = self._head[-1]
+        return number + data.count(b"\n") == self._tail[0][0]
+
+    def _remember_time(self, data: bytes) -> None:
+        """The first and the last time stamp of the log."""
+        if not self._stamps[0]:
+            found = _STAMPED.search(data[: 64 * 1024])
+            self._stamps[0] = _stamp(data, found.start()) if found else ""
+        for line in reversed(data[-16 * 1024 :].split(b"\n")):
+            found = _STAMPED.search(line[:200])
+            if found:
+                self._stamps[1] = _stamp(line, found.start())
+                return
+
+
+def _read(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[Line, ...]]:
+    """Neighbouring pieces as one run of lines."""
+    if pieces:
+        lines = b"".join(data for _, data in pieces).removesuffix(b"\n").split(b"\n")
+        yield tuple(read_line(pieces[0][0] + i, line) for i, line in enumerate(lines))
+
+
+def _stamp(data: bytes, at: int) -> str:
+    return data[at : at + 40].decode("utf-8", "replace").partition("\n")[0]
+
+
+def _next(data: bytes, literals: tuple[bytes, ...], position: int) -> int:
+    """The first place at or after a position where one of the literals is; -1 for none."""
+    if len(literals) == 1:
+        return data.find(literals[0], position)
+    places = [at for literal in literals if (at := data.find(literal, position)) >= 0]
+    return min(places, default=-1)
