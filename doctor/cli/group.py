@@ -53,8 +53,13 @@ def invoke(arguments: list[str]) -> int:
     Raises whatever the command raises; click's own complaints about the command line end here, as exit code 2.
     """
     _require_a_current_folder()
+    group = make_group()
     try:
-        code = make_group().main(arguments, prog_name="acdoctor", standalone_mode=False)
+        # not group.main(): it ends the process with 1 when a reader goes away, which here means findings
+        with group.make_context("acdoctor", arguments) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:

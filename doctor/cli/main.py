@@ -24,6 +24,7 @@ from doctor.cli.commands import top_help
 
 _INTERRUPTED = 130
 _COULD_NOT = 3
+_READER_GONE = 141  # 128 + SIGPIPE, as a shell would say
 _PLAIN_WIDTH = 80
 
 
@@ -35,22 +36,28 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Answer one command line; never raises, whatever happens below (``SystemExit`` excepted)."""
     try:
-        answer = _answer_without_click(arguments)
-        if answer is not None:
-            sys.stdout.write(answer)
+        code = _answer(arguments)
+        if sys.stdout is not None:
             sys.stdout.flush()
-            return 0
-        from doctor.cli.group import invoke  # noqa: PLC0415 - click costs three times an empty interpreter
-
-        return invoke(arguments)
     except KeyboardInterrupt:
         _complain("acdoctor: interrupted")
-        return _INTERRUPTED
+        code = _INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
-        return 0
+        code = _READER_GONE
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback unasked
-        return _explain(error, verbose="-v" in arguments or "--verbose" in arguments)
+        code = _explain(error, verbose="-v" in arguments or "--verbose" in arguments)
+    _settle_stdout()
+    return code
+
+
+def _answer(arguments: list[str]) -> int:
+    answer = _answer_without_click(arguments)
+    if answer is not None:
+        sys.stdout.write(answer)
+        return 0
+    from doctor.cli.group import invoke  # noqa: PLC0415 - click costs three times an empty interpreter
+
+    return invoke(arguments)
 
 
 def _answer_without_click(arguments: list[str]) -> str | None:
@@ -99,6 +106,9 @@ def _complain(sentence: str) -> None:
         return
 
 
-def _forget_stdout() -> None:
-    """The reader has gone: let the interpreter's last flush go nowhere instead of complaining."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+def _settle_stdout() -> None:
+    """Nobody reads any more, or the disk is full: the interpreter's last flush must not complain once more."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -261,6 +261,7 @@ def test_a_reader_that_goes_away(acdoctor, venv):
     with os.fdopen(writer, "w") as broken:
         done = _check(acdoctor, venv, stdout=broken, stderr=subprocess.PIPE)
     assert done.stderr == ""
+    assert done.returncode == 141, "not 1, which would mean findings"
 
 
 def test_no_standard_output_at_all(acdoctor, venv):
