@@ -12,6 +12,10 @@ SUMMARY = (
 # name: (module:attribute, short help), in the order of the help
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("doctor.cli.check:check", "Find what is broken in an environment, and what cures it."),
+    "fix": ("doctor.cli.fix:fix", "Show the smallest proven cure; --apply carries it out."),
+    "history": ("doctor.cli.history:history", "What was changed in an environment, when, by whom, why."),
+    "rollback": ("doctor.cli.rollback:rollback", "Take a repair back, byte for byte."),
+    "undo": ("doctor.cli.rollback:undo", "Take back what acdoctor did last."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),
 }

@@ -47,6 +47,11 @@ class Target:
         return frozenset((*(c.name for c in self.chosen), *self.removed))
 
     @property
+    def key(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Equal for equal targets; wheels themselves cannot be hashed."""
+        return tuple(c.candidate.pin for c in self.chosen), self.removed, self.remove_paths
+
+    @property
     def empty(self) -> bool:
         """Nothing is to be done."""
         return not (self.chosen or self.removed or self.remove_paths)

@@ -1,0 +1,180 @@
+"""What could cure a finding, cheapest first: its own fixes, then other versions of those it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from doctor.index.index import Candidate
+from doctor.model import Change, Evidence, Finding, Fix, Safety
+from doctor.repair.order import is_downgrade, level, nearest, representatives
+from doctor.repair.removal import immovable
+from doctor.repair.scene import Scene, unmet
+from doctor.repair.target import Target, same_version
+from doctor.rulebook.requirements import UNREADABLE, admits, requirement
+
+FAR = 16
+"""Versions of one distribution that are tried in each direction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One idea: versions to install (again), names and paths to remove, and where the idea comes from.
+
+    ``rank``: 0 for a fix that the finding or a rule names, 1 for a declared need that is not met, 2 for a guess
+    that the proof has to confirm.
+    """
+
+    install: tuple[Candidate, ...] = ()
+    remove: tuple[str, ...] = ()
+    remove_paths: tuple[str, ...] = ()
+    rank: int = 2
+    because: str = ""
+
+    def target(self, base: Target, scene: Scene) -> Target:
+        """The base with this move; may raise ``IndexUnavailableError``."""
+        target = base.without(self.remove, self.remove_paths) if self.remove or self.remove_paths else base
+        return target.with_chosen(scene.choose(c, self.because) for c in self.install)
+
+    def forbidden(self, scene: Scene) -> str:
+        """What of the policy the move itself breaks, '' for nothing."""
+        reasons = [scene.policy.forbids(c.name, c.version) for c in self.install]
+        reasons += [scene.policy.forbids(n, None) for n in self.remove]
+        reasons += [
+            immovable(d, scene.environment)
+            for d in scene.environment.distributions
+            if d.name in {*(c.name for c in self.install), *self.remove}
+        ]
+        return next((r for r in reasons if r), "")
+
+
+def moves_for(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
+    """Moves for one finding: fixes it names, then unmet needs of its subjects, then their other versions."""
+    seen: set[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = set()
+    for move in _all_moves(finding, scene, base):
+        key = (tuple(c.pin for c in move.install), move.remove, move.remove_paths)
+        if key not in seen:
+            seen.add(key)
+            yield move
+
+
+def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
+    for fix in finding.fixes:
+        if fix.safety is not Safety.MANUAL:
+            move = move_of_fix(fix, scene)
+            if move:
+                yield move
+    names = [subject_name(s) for s in finding.subjects]
+    if finding.evidence is Evidence.FILE:
+        yield from _again(names[:1], scene)
+    yield from _needed(names, scene, base)
+    # one subject alone: its own files do not fit together, and another version is no answer to that
+    if len(names) > 1 and finding.evidence is not Evidence.FILE:
+        yield from _other_versions(names[:2], scene, base)
+
+
+def subject_name(subject: str) -> str:
+    """The normalized name in ``name==version``."""
+    return canonicalize_name(subject.partition("==")[0].strip())
+
+
+def move_of_fix(fix: Fix, scene: Scene) -> Move | None:
+    """A finding's own fix as a move; None when the index has not got what it names."""
+    installs = [_exactly(pin, scene) for pin in (*fix.install, *fix.reinstall)]
+    if any(c is None for c in installs):
+        return None
+    names = tuple(canonicalize_name(n) for n in fix.remove if "/" not in n)
+    paths = tuple(n for n in fix.remove if "/" in n)
+    if not (installs or names or paths):
+        return None
+    found = tuple(c for c in installs if c is not None)
+    return Move(install=found, remove=names, remove_paths=paths, rank=0, because=fix.because)
+
+
+def _exactly(text: str, scene: Scene) -> Candidate | None:
+    """The candidate for a pin; for a looser requirement the one nearest to what is installed."""
+    try:
+        wanted = requirement(text)
+    except UNREADABLE:
+        return None
+    if wanted.url:
+        return None
+    installed = scene.environment.distribution(wanted.name)
+    if not wanted.specifier and installed is not None:
+        wanted = Requirement(installed.pin)
+    fitting = [c for c in scene.candidates(wanted.name) if admits(f"{wanted.name}{wanted.specifier}", c.version)]
+    found = nearest(fitting, installed.version if installed else None)
+    return found[0] if found else None
+
+
+def _again(names: Iterable[str], scene: Scene) -> Iterator[Move]:
+    """The same version once more, for damaged files."""
+    for name in names:
+        installed = scene.environment.distribution(name)
+        if installed is not None:
+            same = [c for c in scene.candidates(name) if same_version(c.version, installed.version)]
+            if same:
+                yield Move(install=(same[-1],), rank=0, because="its files are damaged")
+
+
+def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
+    """Declared needs among the subjects that are not met: by moving or installing what is needed."""
+    about = set(names)
+    environment = scene.after(base).environment
+    for need in unmet(environment).values():
+        if need.name in about or (need.requirer.name in about and environment.distribution(need.name) is None):
+            installed = environment.distribution(need.name)
+            asked = str(need.requirement.specifier)
+            fitting = [c for c in scene.candidates(need.name) if admits(f"{need.name}{asked}", c.version)]
+            for candidate in nearest(fitting, installed.version if installed else None)[:6]:
+                because = f"{need.requirer.pin} asks for {need.requirement}"
+                yield Move(install=(candidate,), rank=1, because=because)
+    for name in names:
+        if environment.distribution(name) is None and name and not name.startswith("<"):
+            yield from _undeclared(name, scene)
+
+
+def _undeclared(name: str, scene: Scene) -> Iterator[Move]:
+    """Something missing that nobody needs by plain metadata, yet some distribution names it, be it for an extra.
+
+    A name that no metadata holds is never installed: it could be anybody's.
+    """
+    texts = [(d, t) for d in scene.environment.distributions for t in d.requires if _names(t) == name]
+    if not texts:
+        return
+    fitting = [c for c in scene.candidates(name) if all(_admits(t, c.version) for _, t in texts)]
+    for candidate in (nearest(fitting, None) or nearest(scene.candidates(name), None))[:4]:
+        yield Move(install=(candidate,), rank=1, because=f"{texts[0][0].pin} imports it")
+
+
+def _names(text: str) -> str:
+    try:
+        return requirement(text).name
+    except UNREADABLE:
+        return ""
+
+
+def _admits(text: str, candidate: str) -> bool:
+    return admits(f"x{requirement(text).specifier}", candidate)
+
+
+def _other_versions(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
+    """Other versions of the one that breaks and of what it lacks, nearest first over both."""
+    environment = scene.after(base).environment
+    found: list[tuple[tuple[int, bool, int, int], Move]] = []
+    for place, name in enumerate(dict.fromkeys(names)):
+        installed = environment.distribution(name)
+        if installed is None:
+            continue
+        for number, candidate in enumerate(representatives(scene.candidates(name), installed.version, FAR)):
+            change = _change(name, installed.version, candidate.version)
+            cost = (level(installed.version, candidate.version), is_downgrade(change), number, place)
+            found.append((cost, Move(install=(candidate,), rank=2)))
+    yield from (move for _, move in sorted(found, key=lambda item: item[0]))
+
+
+def _change(name: str, before: str, after: str) -> Change:
+    return Change(name=name, before=before, after=after)

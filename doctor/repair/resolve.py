@@ -1,0 +1,102 @@
+"""Metadata consistency of a target: what its wheels ask for comes along, and nobody's declared need is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from doctor.checks.needs import Need, find_needs
+from doctor.index.index import Candidate
+from doctor.model import Environment
+from doctor.repair.order import nearest
+from doctor.repair.scene import Scene, unmet
+from doctor.repair.target import Target
+from doctor.rulebook.requirements import admits
+
+MOST_CHANGES = 12
+"""Distributions that one cure may touch; more is an upgrade of the environment, not a repair."""
+
+
+class Declined(Exception):  # noqa: N818 - an answer of the search, not an error
+    """A target cannot be made consistent; ``str()`` says why in a few words."""
+
+
+def complete(target: Target, scene: Scene) -> Target:
+    """The target with everything that its wheels need, so that no requirement that was met before is unmet after.
+
+    Each addition is the version nearest to the installed one (the newest for what is absent) that all who need it
+    accept.
+
+    Raises:
+        Declined: it cannot be, or would take too many changes, or a kept pin forbids it.
+        IndexUnavailableError: the index cannot be asked.
+    """
+    before = unmet(scene.environment)
+    fixed = frozenset(target.names)
+    for _ in range(4 * MOST_CHANGES):
+        after = scene.after(target).environment
+        broken = [need for key, need in unmet(after).items() if _is_new(key, need, before, scene.environment)]
+        if not broken:
+            return target
+        target = _mend(min(broken, key=_order), target, after, (scene, fixed))
+        if len(target.names) > MOST_CHANGES:
+            raise Declined(f"it would take more than {MOST_CHANGES} changes")
+    raise Declined("no set of versions satisfies what they declare")
+
+
+def _is_new(key: tuple[str, str], need: Need, before: dict[tuple[str, str], Need], environment: Environment) -> bool:
+    """The need was met before; one that was unmet in the same words, by the same thing, is no news."""
+    old = before.get(key)
+    if old is None:
+        return True
+    was = environment.distribution(need.name)
+    return was is not None and old.requirer.version != need.requirer.version
+
+
+def _order(need: Need) -> tuple[str, str]:
+    return need.name, need.requirer.name
+
+
+def _mend(need: Need, target: Target, after: Environment, about: tuple[Scene, frozenset[str]]) -> Target:
+    """One more choice that meets a need: of what is needed, or, when that was the point, of who needs it."""
+    scene, fixed = about
+    if need.name not in fixed:
+        return target.with_chosen([scene.choose(*_provider(need, after, scene))])
+    if need.requirer.name in fixed:
+        raise Declined(f"{need.requirer.pin} asks for {need.requirement}")
+    provided = after.distribution(need.name)
+    mover = need.requirer
+    if provided is None:
+        raise Declined(f"{mover.pin} needs {need.name}")
+    for candidate in nearest(scene.candidates(mover.name), mover.version)[:12]:
+        if candidate.version == mover.version or scene.policy.forbids(mover.name, candidate.version):
+            continue
+        chosen = scene.choose(candidate, f"accepts {provided.pin}")
+        trial = target.with_chosen([chosen])
+        trial_after = scene.after(trial).environment
+        still = (n for n in find_needs(trial_after).on(need.name) if n.requirer.name == mover.name)
+        if all(_accepts(n, provided.version) for n in still):
+            return trial
+    raise Declined(f"{mover.pin} asks for {need.requirement}, and no other version of it accepts {provided.pin}")
+
+
+def _provider(need: Need, after: Environment, scene: Scene) -> tuple[Candidate, str]:
+    """The version of what is needed that all who need it accept, and why it is there."""
+    installed = after.distribution(need.name)
+    needs = [n for n in find_needs(after).on(need.name) if n.requirement.specifier]
+    known = unmet(scene.environment)
+    asked = [n for n in needs if (n.requirer.name, str(n.requirement)) not in known]
+    fitting = [c for c in scene.candidates(need.name) if _all_accept((*asked, need), c.version)]
+    everybody = [c for c in fitting if _all_accept(needs, c.version)]
+    for candidate in nearest(everybody or fitting, installed.version if installed else None):
+        if not scene.policy.forbids(need.name, candidate.version):
+            return candidate, f"{need.requirer.pin} asks for {need.requirement}"
+    reason = "and the index has none" if not fitting else "which a kept pin forbids"
+    raise Declined(f"{need.requirer.pin} asks for {need.requirement}, {reason}")
+
+
+def _all_accept(needs: Iterable[Need], version: str) -> bool:
+    return all(_accepts(n, version) for n in needs)
+
+
+def _accepts(need: Need, version: str) -> bool:
+    return admits(f"{need.name}{need.requirement.specifier}", version)

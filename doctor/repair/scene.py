@@ -1,0 +1,83 @@
+"""Everything that a search for a cure looks at, and the looks themselves (metadata, checks) on a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from doctor.checks.examine import Options, examine_environment
+from doctor.checks.needs import Need, find_needs
+from doctor.index.index import Candidate, Index
+from doctor.model import Environment, FileView, Report
+from doctor.repair.after import After, after_target
+from doctor.repair.policy import Policy
+from doctor.repair.removal import Records
+from doctor.repair.target import Chosen, Target
+from doctor.rulebook.requirements import admits, version
+from doctor.rulebook.rules import Rulebook
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The patient as it is, what is known about it, and what may be asked.
+
+    ``report`` is the examination before; ``progress`` is told in a few words what is being tried.
+    """
+
+    report: Report
+    environment: Environment
+    files: FileView
+    records: Records
+    rulebook: Rulebook
+    options: Options
+    index: Index
+    policy: Policy
+    progress: Callable[[str], None] = lambda _text: None
+    _afters: dict[object, After] = field(default_factory=dict)
+    _candidates: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+
+    def after(self, target: Target) -> After:
+        """The environment as the target would make it."""
+        if target.key not in self._afters:
+            if len(self._afters) > 64:  # noqa: PLR2004 - these hold whole file lists
+                self._afters.clear()
+            self._afters[target.key] = after_target(target, self.environment, self.files, self.records)
+        return self._afters[target.key]
+
+    def examine(self, target: Target, entries: tuple[str, ...] = ()) -> Report:
+        """All checks on the after-environment; with ``entries`` only these are followed."""
+        after = self.after(target)
+        options = replace(self.options, stack=self.report.stack or "none", entries=entries or self.options.entries)
+        return examine_environment(after.environment, after.files, self.rulebook, options)
+
+    def candidates(self, name: str) -> tuple[Candidate, ...]:
+        """Versions that could be installed, oldest first; pre-releases only where one is installed already."""
+        interpreter = self.environment.interpreter
+        if name not in self._candidates and interpreter is not None:
+            installed = self.environment.distribution(name)
+            known = version(installed.version) if installed else None
+            self._candidates[name] = self.index.candidates(
+                name, interpreter, self.policy.window, prereleases=bool(known and known.is_prerelease)
+            )
+        return self._candidates.get(name, ())
+
+    def choose(self, candidate: Candidate, because: str = "") -> Chosen:
+        """A candidate with its wheel opened."""
+        return Chosen(candidate=candidate, wheel=self.index.wheel(candidate.file), because=because)
+
+
+def unmet(environment: Environment) -> dict[tuple[str, str], Need]:
+    """Declared requirements that the environment does not meet, by requirer's name and requirement."""
+    return {
+        (need.requirer.name, str(need.requirement)): need
+        for need in find_needs(environment).found
+        if not _met(need, environment)
+    }
+
+
+def _met(need: Need, environment: Environment) -> bool:
+    """The requirement holds (a direct reference is met by whatever has the name)."""
+    found = environment.distribution(need.name)
+    return found is not None and (
+        bool(need.requirement.url) or admits(f"{need.name}{need.requirement.specifier}", found.version)
+    )

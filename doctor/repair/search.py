@@ -1,0 +1,221 @@
+"""The search for the smallest cure: propose, complete by metadata, prove on the after-environment, learn, go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from doctor.errors import IndexUnavailableError, TransactionError
+from doctor.model import Evidence, Finding, Report, Safety, Severity
+from doctor.repair.moves import Move, moves_for, subject_name
+from doctor.repair.order import is_downgrade, level
+from doctor.repair.resolve import Declined, complete
+from doctor.repair.scene import Scene
+from doctor.repair.target import Target, changes, reinstalled
+
+MOST_TRIALS = 48
+"""Moves that are examined for one finding."""
+MOST_SECONDS = 240.0
+"""Seconds that the whole search may take."""
+MOST_FINDINGS = 24
+"""Findings that one plan sets out to cure."""
+GOOD_ENOUGH = 8
+"""Further moves that are looked at once one works, in search of a smaller one."""
+
+Identity = tuple[str, tuple[str, ...], str, str]
+
+
+def identity(finding: Finding) -> Identity:
+    """What makes two findings of different examinations the same: versions and line numbers may differ."""
+    names = tuple(subject_name(s) for s in finding.subjects)
+    return finding.rule, names, finding.symbol or "", finding.where.path if finding.where else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A move that was examined: the target it led to, and what is left."""
+
+    target: Target
+    report: Report
+    cost: tuple[int, ...]
+
+
+@dataclass(kw_only=True)
+class Found:
+    """The result: the target, the examination of it, the findings it cures, and what was given up with reasons."""
+
+    target: Target = field(default_factory=Target)
+    report: Report
+    cured: list[Finding] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
+
+
+def wanted(finding: Finding, only: Iterable[str] = ()) -> bool:
+    """A finding that a plan is made for: an error, or damage on the disk with a fix that is known to be safe."""
+    if only and finding.rule not in only:
+        return False
+    if finding.severity is Severity.ERROR or only:
+        return finding.severity is not Severity.NOTE
+    safe = any(fix.safety is Safety.SAFE for fix in finding.fixes)
+    return finding.severity is Severity.WARNING and finding.evidence is Evidence.FILE and safe
+
+
+def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
+    """The smallest target found that cures what can be cured; each step is proven before the next is taken.
+
+    Raises:
+        IndexUnavailableError: the index cannot be asked, and nothing at all could be cured without it.
+    """
+    state = Found(report=scene.report)
+    given_up: set[Identity] = set()
+    deadline = time.monotonic() + MOST_SECONDS
+    unavailable = ""
+    for _ in range(MOST_FINDINGS):
+        todo = [f for f in _in_turn(state.report) if wanted(f, only) and identity(f) not in given_up]
+        if not todo or time.monotonic() > deadline:
+            break
+        finding = todo[0]
+        scene.progress(f"looking for a cure: {finding.message}")
+        try:
+            trial, reason = _cure(finding, state, scene, deadline)
+        except IndexUnavailableError as error:
+            trial, reason, unavailable = None, str(error).rstrip("."), str(error)
+        if trial is None:
+            given_up.add(identity(finding))
+            state.declined.append(reason)
+            continue
+        left = {identity(f) for f in trial.report.findings}
+        state.cured += [f for f in state.report.findings if wanted(f, only) and identity(f) not in left]
+        state.target, state.report = trial.target, trial.report
+    if unavailable and state.target.empty:
+        raise IndexUnavailableError(unavailable)
+    return state
+
+
+def _in_turn(report: Report) -> Iterator[Finding]:
+    """Damaged files first, as they make every other finding doubtful; what another one explains comes last."""
+    folded = explained(report)
+    yield from sorted(report.findings, key=lambda f: (f.key in folded, f.evidence is not Evidence.FILE))
+
+
+def explained(report: Report) -> set[str]:
+    """Keys of findings that are consequences of others."""
+    return {key for f in report.findings for key in f.explains}
+
+
+def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tuple[Trial | None, str]:
+    """The cheapest proven move for one finding, or why there is none."""
+    trials: list[Trial] = []
+    refused: list[tuple[Move, str]] = []
+    declined: list[str] = []
+    examined = first = 0
+    for move in moves_for(finding, scene, state.target):
+        if examined >= MOST_TRIALS or time.monotonic() > deadline:
+            break
+        if trials and (min(t.cost for t in trials)[:2] <= (1, 0) or examined - first > GOOD_ENOUGH):
+            break
+        forbidden = move.forbidden(scene)
+        if forbidden and not scene.policy.unsafe:
+            refused.append((move, forbidden))
+            continue
+        examined += 1
+        try:
+            trial = _try(finding, move, state, scene)
+        except Declined as reason:
+            declined.append(str(reason))
+            continue
+        except TransactionError as reason:
+            declined.append(str(reason))
+            continue
+        if trial:
+            trials.append(trial)
+            first = first or examined
+            if move.rank == 0:  # named by a rule or by the finding itself: known to be right, now proven here
+                break
+    if trials:
+        return min(trials, key=lambda t: t.cost), ""
+    return None, _why_not(finding, refused, state, scene)
+
+
+def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | None:
+    """Examine what a move leads to; None when it does not cure the finding or wakes another."""
+    scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
+    target = complete(move.target(state.target, scene), scene)
+    for name in target.names:
+        chosen = target.get(name)
+        forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
+        if forbidden and not scene.policy.unsafe:
+            raise Declined(f"it would give up {forbidden}")
+    entries = finding.chain[:1]
+    if entries and finding.evidence is Evidence.STATIC and not _cures(finding, scene.examine(target, entries)):
+        return None
+    report = scene.examine(target)
+    if not _cures(finding, report) or _woken(state.report, report, target):
+        return None
+    return Trial(target=target, report=report, cost=_cost(target, state.report, report, scene))
+
+
+def _cures(finding: Finding, report: Report) -> bool:
+    """The finding is gone, and the check that would find it ran to its end."""
+    return not report.crashed and identity(finding) not in {
+        identity(f) for f in report.findings if f.severity is not Severity.NOTE
+    }
+
+
+def _woken(before: Report, after: Report, target: Target) -> list[Finding]:
+    """Errors that were not there before and that the target brings: those about something that it touches.
+
+    Others were only hidden behind what is cured now, and are next.
+    """
+    known = {identity(f) for f in before.findings if f.severity is Severity.ERROR}
+    return [
+        f
+        for f in after.findings
+        if f.severity is Severity.ERROR
+        and identity(f) not in known
+        and (target.names & {subject_name(s) for s in f.subjects} or not f.subjects)
+    ]
+
+
+def _cost(target: Target, before: Report, after: Report, scene: Scene) -> tuple[int, ...]:
+    """What makes one cure better than another: fewer changes, no new warnings, smaller moves, no downgrade."""
+    environment = scene.environment
+    moved = changes(target, environment)
+    known = {identity(f) for f in before.findings}
+    warnings = sum(f.severity is Severity.WARNING and identity(f) not in known for f in after.findings)
+    errors = sum(f.severity is Severity.ERROR for f in after.findings)
+    asked = sum(bool((d := environment.distribution(c.name)) and d.requested) for c in moved)
+    return (
+        len(moved) + len(reinstalled(target, environment)) + len(target.remove_paths),
+        warnings,
+        errors,
+        asked,
+        max((level(c.before, c.after) for c in moved), default=0),
+        sum(is_downgrade(c) for c in moved),
+    )
+
+
+def _why_not(finding: Finding, refused: list[tuple[Move, str]], state: Found, scene: Scene) -> str:
+    """Why nothing cures a finding; what would have to be given up, if that is known to help."""
+    free = replace(scene, policy=replace(scene.policy, unsafe=True))
+    for move, forbidden in refused[:6]:
+        try:
+            trial = _try(finding, move, state, free)
+        except (Declined, TransactionError, IndexUnavailableError):
+            continue
+        if trial:
+            words = ", ".join(
+                f"{c.name} would have to go to {c.after or 'nothing'}" for c in changes(trial.target, scene.environment)
+            )
+            return f"no pin cures “{finding.message}” while {forbidden}; {words or 'its files would have to change'}"
+    if refused:
+        return f"nothing cures “{finding.message}” while {refused[0][1]}"
+    return f"no cure was found for “{finding.message}”" + _advice(finding)
+
+
+def _advice(finding: Finding) -> str:
+    """The finding's own manual fix, in its words."""
+    manual = [fix for fix in finding.fixes if fix.safety is Safety.MANUAL]
+    text = next((fix.because or fix.command for fix in manual), "")
+    return f"; {text}" if text else ""
