@@ -13,7 +13,8 @@ packages, and runs the installed ``acdoctor check`` on each:
 Without ``--torch`` the 800 MB of torch 2.4.0 are left out too, and the doctor is told ``--assume torch==2.4.0``.
 Model Zoo itself is not on the index. With ``--modelzoo`` the path of a checkout of tag Release_2.6.0, the
 environment gets what an editable install of it leaves (path, metadata, the command ``cszoo``; its setup.py is not
-run), and the chains must start there; without it they start at lm-eval.
+run), and the chains must start there; without it they start at lm-eval. The two archives that are not on the index
+(see ``r260.in``) are then assumed: Model Zoo imports them beside lm-eval.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from doctor.system import run
 REQUIREMENTS = Path(__file__).with_name("r260.in")
 LEFT_OUT = re.compile(r"(nvidia-|triton==|torch==)")
 LEFT_OUT_WITH_TORCH = re.compile(r"(nvidia-|triton==)")
+ASSUMED_TORCH = ("torch==2.4.0",)
+ASSUMED_ARCHIVES = ("bigcode-eval==0.0.0", "lm-dataformat==0.0.20")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +175,8 @@ def faults(occasion: Occasion, report: dict, *, modelzoo: bool) -> Iterator[str]
 
 def examine(occasion: Occasion, options: argparse.Namespace) -> tuple[dict, float, int]:
     """The doctor's report, its CPU seconds, and the largest resident size of a child so far in MB."""
-    words = shlex.split(options.command) + ([] if options.torch else ["--assume", "torch==2.4.0"])
+    assumed = (() if options.torch else ASSUMED_TORCH) + (ASSUMED_ARCHIVES if options.modelzoo else ())
+    words = [*shlex.split(options.command), *(word for pin in assumed for word in ("--assume", pin))]
     before = os.times()
     done = run([*words, "--format", "json", str(options.folder / occasion.name)], timeout=900)
     after = os.times()
