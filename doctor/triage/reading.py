@@ -110,6 +110,11 @@ def _importer(reading: Reading, missing: Missing | None, names: Names) -> str:
     innermost = reading.innermost
     if innermost is None:
         return ""
+    if missing and missing.kind == "attribute" and missing.module and innermost.frame.function == "__getattr__":
+        # A module's own __getattr__ (PEP 562) says no: who asked is the frame before.
+        caller = next((p for p in reversed(reading.places[:-1]) if p.owner.kind != STDLIB), None)
+        if caller and innermost.owner.name == names.of_module(missing.module):
+            innermost = caller
     return innermost.owner.name if innermost.owner.kind == DISTRIBUTION else PROJECT
 
 

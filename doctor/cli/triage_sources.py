@@ -1,0 +1,133 @@
+"""Where the text for triage comes from: a file, a pipe, a run's directory, a log that still grows."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import BinaryIO
+
+from doctor.cli.output import page_for, say
+from doctor.cli.settings import Settings
+from doctor.errors import UsageError
+from doctor.render.answer import render_answer
+from doctor.triage.answer import answer, scanner
+from doctor.triage.diagnosis import Knowledge
+from doctor.triage.recode import as_utf8
+
+_FRESH_SECONDS = 48 * 3600
+_POLL_SECONDS = 1.0
+_CONFIG_LIMIT = 4 * 1024**2
+_LOGS = ("cerebras_logs",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """``path`` is '' for standard input. ``config`` is the run's yaml where it lies beside the log.
+
+    ``clock`` is the time of day when the log is of this machine and recent: then a silence can be judged.
+    """
+
+    path: str
+    config: str = ""
+    clock: datetime | None = None
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """The bytes, as UTF-8; raises ``UsageError`` when they cannot be read or are no text."""
+        if not self.path:
+            yield as_utf8(sys.stdin.buffer, "standard input")
+            return
+        try:
+            with open(self.path, "rb") as file:  # noqa: PTH123 - names of any kind
+                yield as_utf8(file, self.path)
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be read: {error.strerror or error}.") from None
+
+
+def open_source(name: str | None, *, now_given: bool) -> Source:
+    """What the argument names; raises ``UsageError`` when it is not there."""
+    if name in (None, "-"):
+        if name is None and sys.stdin is not None and sys.stdin.isatty():
+            sys.stderr.write("acdoctor: paste the text, then end with Ctrl-D on a line of its own\n")
+        if sys.stdin is None:
+            raise UsageError("There is nothing to read: name a file, or pipe the text in.")
+        return Source(path="")
+    assert name is not None  # noqa: S101 - for the type checker; None was answered above
+    path, config = (_run_log(name) if os.path.isdir(name) else (name, ""))
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        raise UsageError(f"There is no file {name}; give a log, a run's directory, or - for what is piped in.") from None
+    recent = not now_given and time.time() - facts.st_mtime < _FRESH_SECONDS
+    return Source(path=path, config=config, clock=datetime.now().astimezone() if recent else None)
+
+
+def _run_log(directory: str) -> tuple[str, str]:
+    """The newest run.log below a model directory, and a yaml beside it; raises ``UsageError``."""
+    places = [directory]
+    for name in _LOGS:
+        below = os.path.join(directory, name)
+        if os.path.isdir(below):
+            places += [os.path.join(below, entry) for entry in sorted(os.listdir(below))]
+    if os.path.basename(os.path.normpath(directory)) in _LOGS:
+        places += [os.path.join(directory, entry) for entry in sorted(os.listdir(directory))]
+    logs = [path for place in places if os.path.isfile(path := os.path.join(place, "run.log"))]
+    if not logs:
+        raise UsageError(f"{directory} holds no run.log, nor does a directory of its cerebras_logs; name the log itself.")
+    newest = max(logs, key=lambda path: (os.path.getmtime(path), path))
+    beside = os.path.dirname(newest)
+    yamls = [os.path.join(beside, name) for name in sorted(os.listdir(beside)) if name.endswith((".yaml", ".yml"))]
+    return newest, yamls[0] if yamls else ""
+
+
+def read_text(path: str) -> str:
+    """A small text file; raises ``UsageError``."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - names of any kind
+            return file.read(_CONFIG_LIMIT).decode("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path} cannot be read: {reason}.") from None
+
+
+def follow(source: Source, knowledge: Knowledge, settings: Settings) -> int:
+    """Read the log as it grows and print the answer whenever it changes, until Ctrl-C or the run ends."""
+    if not source.path:
+        raise UsageError("--follow wants the name of a log: a pipe cannot be followed.")
+    search, last = scanner(knowledge), ""
+    code = 0
+    try:
+        with open(source.path, "rb") as file:  # noqa: PTH123 - names of any kind
+            while True:
+                read = _more(file, search.feed)
+                if read or not last:
+                    found = answer(search.digest(), replace(knowledge, now=datetime.now().astimezone()))
+                    text = render_answer(found, page_for(settings))
+                    code = found.report().exit_code
+                    if text != last:
+                        say(("\n" if last else "") + text)
+                        last = text
+                    if found.timeline and found.timeline.silence and found.timeline.silence.verdict == "finished":
+                        return code
+                time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        return code
+    except OSError as error:
+        raise UsageError(f"{source.path} cannot be read: {error.strerror or error}.") from None
+
+
+def _more(file: BinaryIO, take: object) -> int:
+    """What has come since; a file that was truncated is read from its new beginning."""
+    if file.tell() > os.fstat(file.fileno()).st_size:
+        file.seek(0)
+    total = 0
+    while piece := file.read(256 * 1024):
+        total += len(piece)
+        if callable(take):
+            take(piece)
+    return total

@@ -1,0 +1,236 @@
+"""One conclusion from one traceback, one matched rule, or one silence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from doctor.model import Severity
+from doctor.triage.diagnosis import (
+    CERTAIN,
+    FREEZE,
+    LIKELY,
+    POSSIBLE,
+    Diagnosis,
+    Knowledge,
+    finding,
+    is_distribution,
+    lines_of,
+    pinned,
+    spoken,
+    unproven,
+)
+from doctor.triage.matching import Match, filled, subjects
+from doctor.triage.missing_parts import by_breakage, by_lookup
+from doctor.triage.owners import PROJECT
+from doctor.triage.reading import Reading
+from doctor.triage.timeline import Silence, Timeline, duration
+from doctor.triage.traceback import Traceback
+from doctor.triage.versions import Versions
+
+_SYSTEM_EXITS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
+
+
+def conclude(
+    traceback: Traceback,
+    readings: list[Reading],
+    inside: list[tuple[Match, Reading]],
+    knowledge: Knowledge,
+    versions: Versions,
+) -> Diagnosis | None:
+    """What one chain of exceptions means: the first of them, root first, that is understood best."""
+    for reading in readings:
+        found = by_breakage(reading, knowledge, versions)
+        if found:
+            return found
+    telling = [pair for pair in inside if not pair[0].rule.consequence]
+    if telling:
+        return from_match(telling[0][0], telling[0][1], versions)
+    for reading in readings:
+        if reading.missing and reading.missing.partial:
+            return _partial(reading, versions)
+    for reading in readings:
+        missing = reading.missing
+        # A wrong call or an attribute that an object lacks tells less than a rule about the end of the chain.
+        if missing and (missing.kind not in ("signature",) and (missing.kind != "attribute" or reading.provider)):
+            return by_lookup(reading, knowledge, versions)
+    if inside:
+        return from_match(inside[0][0], inside[0][1], versions)
+    for reading in readings:
+        if reading.missing:
+            return by_lookup(reading, knowledge, versions)
+    return _unexplained(traceback, readings, versions)
+
+
+def from_match(match: Match, reading: Reading | None, versions: Versions) -> Diagnosis:
+    """What a log rule says about its match."""
+    rule, hit = match.rule, match.last if match.rule.until else match.first
+    values = dict(hit.groups)
+    if reading:
+        values.setdefault("importer", reading.importer if is_distribution(reading.importer) else "")
+        values.setdefault("provider", reading.provider if is_distribution(reading.provider) else "")
+    names = subjects(rule, values)
+    found = finding(
+        rule.id,
+        rule.severity,
+        tuple(pinned(name, versions) for name in names),
+        filled(rule.says, values) or rule.title,
+        reading,
+    )
+    told = bool(names) and all(versions.of(name) for name in names)
+    return Diagnosis(
+        finding=replace(found, details=(rule.explain.replace("\n", " "),), fixes=tuple(map(unproven, rule.fixes))),
+        category=rule.category,
+        sure=CERTAIN if told or not names else LIKELY,
+        why=f"the text is that of the rule {rule.id}",
+        lines=lines_of(reading) if reading else (hit.line.number,),
+        count=match.count,
+        ask=filled(rule.ask, values) or (FREEZE if names and not told else ""),
+        advice=tuple(filled(text, values) for text in rule.advice),
+        reading=reading,
+        consequence=rule.consequence,
+    )
+
+
+def _partial(reading: Reading, versions: Versions) -> Diagnosis:
+    """A module that was still being imported: a file of the user has its name, or modules import each other."""
+    missing = reading.missing
+    module = (missing.module if missing else "") or ""
+    top = module.split(".")[0]
+    own = next(
+        (p for p in reading.places if p.owner.kind == PROJECT and os.path.basename(p.frame.path) == f"{top}.py"), None
+    )
+    shadow = own.frame.path if own else ""
+    if not shadow and missing and missing.file.endswith(f"/{top}.py") and "-packages/" not in missing.file:
+        shadow = missing.file
+    provider = reading.provider
+    names = (pinned(provider, versions),) if is_distribution(provider) else ()
+    if shadow:
+        message = f"your own file {shadow} has the name of the package {top} and is imported instead of it"
+        advice: tuple[str, ...] = (f"rename {shadow} and remove __pycache__ beside it",)
+    elif reading.importer == PROJECT or not is_distribution(reading.importer):
+        message = f"{module} was not yet imported when it was used: two modules import each other, or a file of yours is called {top}.py"
+        advice = (f"is there a file {top}.py beside your script? rename it",)
+    else:
+        message = f"modules of {spoken(reading.importer, versions)} import each other and one is not ready: its files are mixed from two versions"
+        advice = (f"install it again:  python -m pip install --force-reinstall --no-deps {reading.importer}",)
+    return Diagnosis(
+        finding=finding("shadowed-module" if shadow else "circular-import", Severity.ERROR, names, message, reading),
+        category="user_code",
+        sure=CERTAIN if shadow else POSSIBLE,
+        why="Python says that the module was only partially initialized",
+        lines=lines_of(reading),
+        ask="" if shadow else f'python -c "import {top}; print({top}.__file__)"',
+        advice=advice,
+        reading=reading,
+    )
+
+
+def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versions) -> Diagnosis | None:
+    """An exception that no rule knows: in the user's own code, or raised by a package when called."""
+    reading = readings[0] if traceback.links[:1] != ("context",) else readings[-1]
+    name = reading.raised.exception
+    if name in _SYSTEM_EXITS and len(readings) == 1:
+        return None
+    if traceback.truncated:
+        return _cut(readings[-1], versions)
+    text = reading.raised.message or (reading.raised.more[0] if reading.raised.more else "")
+    said = f"{name}: {text}"[:300] if text else name
+    place = reading.innermost
+    third = reading.third_party
+    if place is None:
+        found = finding("exception", Severity.ERROR, (), said, reading)
+        return Diagnosis(
+            finding=found, category="unknown", sure=POSSIBLE, why="only the last line of the traceback is there",
+            lines=lines_of(reading), ask="the whole text from the line \"Traceback (most recent call last)\" on", reading=reading,
+        )
+    own = reading.own
+    if place.owner.kind == PROJECT:
+        message = f"your own code fails at {place.frame.path}:{place.frame.line}: {said}"
+        return Diagnosis(
+            finding=finding("own-code", Severity.ERROR, (), message, reading), category="user_code", sure=LIKELY,
+            why="the innermost frame is in your own file, and nothing in the message points at a package",
+            lines=lines_of(reading), ask=FREEZE,
+            advice=("if the same code worked before, tell what was installed or upgraded in between",), reading=reading,
+        )
+    owner = third.owner.name if third else place.owner.name
+    message = f"{spoken(owner, versions)} raised {said}"
+    by = f"called from your own code at {own.frame.path}:{own.frame.line}" if own else "no frame is in your own code"
+    found = replace(finding("raised-in-package", Severity.ERROR, (pinned(owner, versions),), message, reading), details=(by,))
+    return Diagnosis(
+        finding=found, category="call", sure=POSSIBLE,
+        why="the innermost frame is in that package; its arguments or its version may be at fault",
+        lines=lines_of(reading), ask=FREEZE,
+        advice=("if the same code worked before, tell what was installed or upgraded in between",), reading=reading,
+    )
+
+
+def _cut(reading: Reading, versions: Versions) -> Diagnosis:
+    """The traceback ends before it says what happened."""
+    place = reading.innermost
+    owner = place.owner.name if place else ""
+    where = f" in {spoken(owner, versions)}" if is_distribution(owner) else ""
+    found = finding(
+        "traceback-cut", Severity.ERROR, (pinned(owner, versions),) if is_distribution(owner) else (),
+        f"the traceback{where} is cut off: the line that says what happened is missing", reading,
+    )
+    return Diagnosis(
+        finding=found, category="unknown", sure=POSSIBLE, why="no line after the last frame names an exception",
+        lines=lines_of(reading), ask="the last 5 lines of the traceback", reading=reading,
+    )
+
+
+def from_silence(timeline: Timeline, others: list[Diagnosis]) -> list[Diagnosis]:
+    """What it means that the log ends where it ends."""
+    silence = timeline.silence
+    if silence is None or silence.verdict == "finished":
+        return []
+    waits = [one for one in others if one.category == "wait"]
+    if waits and silence.verdict != "overdue":
+        return []
+    overdue = silence.verdict == "overdue"
+    message, advice = _silence_words(silence)
+    found = finding("run-silent", Severity.WARNING if overdue else Severity.NOTE, (), message)
+    details = (silence.basis,) if silence.basis else ()
+    since = (f'last stage: "{silence.stage}"' + (f" since {silence.since:%H:%M:%S}" if silence.since else ""),)
+    return [
+        Diagnosis(
+            finding=replace(found, details=(*since, *details)),
+            category="stall" if overdue else "healthy",
+            sure=LIKELY if silence.basis else POSSIBLE,
+            why="reckoned from the stages and numbers in the log" if silence.basis else "the log does not tell how long this stage takes",
+            lines=(silence.line,),
+            ask="csctl get jobs" if overdue or not silence.basis else "",
+            advice=advice,
+        )
+    ]
+
+
+def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
+    """The sentence about a silence, and what to do, in this order."""
+    due, since, expected = silence.due, silence.since, silence.expected
+    jobs = "csctl get jobs   (RUNNING means alive)"
+    if silence.verdict == "overdue" and expected and silence.factor:
+        return (
+            f'the stage "{silence.stage}" is overdue: {duration(expected * silence.factor)} of silence where {duration(expected)} are usual, a factor {silence.factor:.1f}',
+            (jobs, "the last lines of run.log in the newest directory of cerebras_logs", "the worker logs there: input workers that wait or restart", "csctl get cluster --error-only"),
+        )
+    if due and since and expected:
+        later = _round_up(since + timedelta(seconds=2 * expected))
+        return (
+            f'nothing is wrong yet: after "{silence.stage}" the next line is due about {due:%H:%M} ({duration(expected)} after {since:%H:%M:%S})',
+            (f"if it is still silent at {later:%H:%M}:  {jobs}",),
+        )
+    if expected:
+        return (f'nothing is wrong yet: the stage "{silence.stage}" is silent for {duration(expected)}', (f"after twice that time:  {jobs}",))
+    return (
+        f'nothing in the log is wrong; it ends in the stage "{silence.stage}", and the next line comes after log_steps x batch_size samples',
+        ("give the configuration to learn when it is due:  acdoctor triage LOG --config params.yaml", jobs),
+    )
+
+
+def _round_up(time: datetime) -> datetime:
+    """The next full five minutes."""
+    rest = (time.minute % 5) * 60 + time.second
+    return time + timedelta(seconds=(300 - rest) % 300)

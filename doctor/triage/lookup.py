@@ -1,0 +1,38 @@
+"""Which versions of a distribution have a module or a name: the question, answered elsewhere, and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from doctor.triage.missing import Missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the versions of the provider say.
+
+    ``below`` is the newest version before the one in use that has it, ``above`` the oldest after it; with no
+    version in use, ``below`` is the newest that has it when the newest of all has not, and ``above`` the oldest
+    from which on all have it. ``looked`` are the versions that were read.
+    """
+
+    provider: str
+    below: str = ""
+    above: str = ""
+    looked: tuple[str, ...] = ()
+
+    @property
+    def removed(self) -> bool:
+        """It was there and went away: older versions have it, and nothing newer."""
+        return bool(self.below) and not self.above
+
+
+class Lookup(Protocol):
+    """Finds versions; returns None when it cannot know (offline, compiled code, too many to read)."""
+
+    def offer(self, provider: str, missing: Missing, version: str, python: str) -> Offer | None:
+        """Versions of ``provider`` around ``version`` ('' when not known) that have what is missing."""
+
+    def exists(self, name: str, module: str) -> bool | None:
+        """Whether a distribution of that name exists and brings the module; None when it cannot be known."""

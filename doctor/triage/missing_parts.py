@@ -1,0 +1,274 @@
+"""From "this was not there" to a conclusion: which distribution, which direction, which cure, or what to ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+
+from doctor.model import Fix, Severity
+from doctor.rulebook.rules import Breakage
+from doctor.triage.diagnosis import (
+    CERTAIN,
+    FREEZE,
+    LIKELY,
+    POSSIBLE,
+    Diagnosis,
+    Knowledge,
+    finding,
+    install,
+    is_distribution,
+    lines_of,
+    pinned,
+    spoken,
+    unproven,
+)
+from doctor.triage.lookup import Offer
+from doctor.triage.missing import Missing
+from doctor.triage.owners import PROJECT
+from doctor.triage.reading import Reading
+from doctor.triage.versions import Versions
+
+
+def by_breakage(reading: Reading, knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
+    """A known breakage whose missing symbol this is."""
+    missing = reading.missing
+    if missing is None:
+        return None
+    for rule in knowledge.breakages:
+        if rule.symbol and rule.symbol == missing.dotted and _may_hold(rule, reading, versions):
+            return _breakage(rule, reading, versions)
+    return None
+
+
+def _may_hold(rule: Breakage, reading: Reading, versions: Versions) -> bool:
+    """Nothing that the text tells speaks against the rule."""
+    requirements = [Requirement(text) for text in rule.together]
+    if is_distribution(reading.importer) and reading.importer != requirements[0].name and not _shows(rule, reading):
+        return False
+    return all(_allowed(requirement, versions) is not False for requirement in requirements)
+
+
+def _allowed(requirement: Requirement, versions: Versions) -> bool | None:
+    """Whether the told version is one of the requirement's; None when none is told."""
+    version = versions.of(requirement.name)
+    try:
+        return requirement.specifier.contains(Version(version), prereleases=True) if version else None
+    except InvalidVersion:
+        return None
+
+
+def _shows(rule: Breakage, reading: Reading) -> bool:
+    """A frame is at the place that the rule names."""
+    path, _, line = rule.where.rpartition(":")
+    return any(p.owner.file.endswith(path) and str(p.frame.line) == line for p in reading.places) if path else False
+
+
+def _breakage(rule: Breakage, reading: Reading, versions: Versions) -> Diagnosis:
+    requirements = [Requirement(text) for text in rule.together]
+    names = [requirement.name for requirement in requirements]
+    told = [requirement for requirement in requirements if _allowed(requirement, versions)]
+    shows = _shows(rule, reading)
+    certain = shows or len(told) == len(requirements)
+    found = finding(rule.id, Severity.ERROR, tuple(pinned(name, versions) for name in names), rule.title, reading)
+    by = f"the failing line is {rule.where}" if shows else f"{rule.symbol} is missing, as in the rule {rule.id}"
+    return Diagnosis(
+        finding=replace(found, details=(rule.explain.replace("\n", " "),), fixes=tuple(map(unproven, rule.fixes))),
+        category="missing_module" if reading.missing and reading.missing.kind == "module" else "api_removed",
+        sure=CERTAIN if certain else LIKELY,
+        why=by,
+        lines=lines_of(reading),
+        ask="" if certain else FREEZE,
+        reading=reading,
+    )
+
+
+def by_lookup(reading: Reading, knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
+    """A missing module, name, attribute, distribution or version: general, with the index where it may be asked."""
+    missing = reading.missing
+    if missing is None:
+        return None
+    if missing.kind in ("module", "distribution"):
+        return _module(reading, missing, knowledge, versions)
+    if missing.kind == "version":
+        return _version(reading, missing, versions)
+    if missing.kind == "undefined_symbol":
+        return _symbol(reading, missing, versions)
+    if missing.kind == "library":
+        return _library(reading, missing)
+    return _name(reading, missing, knowledge, versions)
+
+
+def _who(reading: Reading, versions: Versions) -> str:
+    if is_distribution(reading.importer):
+        return spoken(reading.importer, versions)
+    return "your own code" if reading.importer == PROJECT else "the program"
+
+
+def _subjects(reading: Reading, versions: Versions) -> tuple[str, ...]:
+    names = [name for name in (reading.importer, reading.provider) if is_distribution(name)]
+    return tuple(dict.fromkeys(pinned(name, versions) for name in names))
+
+
+def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
+    """A module whose package is there (then its name is looked up), or a distribution that is not there at all."""
+    module = missing.module or ""
+    provider = reading.provider
+    if missing.kind == "module" and ("." in module or versions.of(provider)):
+        return _name(reading, missing, knowledge, versions)
+    subjects = (pinned(provider, versions),) if is_distribution(provider) else ()
+    found = finding(
+        "missing-distribution", Severity.ERROR, subjects, f"{module} is not installed in the Python that ran", reading
+    )
+    fixes, sure = _brings(module, provider, reading, knowledge, versions)
+    local = not fixes or (sure == POSSIBLE)
+    return Diagnosis(
+        finding=replace(found, fixes=fixes),
+        category="missing_distribution",
+        sure=sure,
+        why="Python found no module of that name on its path",
+        lines=lines_of(reading),
+        ask=f"which python; python -m pip show {provider}" if is_distribution(provider) else FREEZE,
+        advice=(
+            (f"if {module} is a part of your own project: start from its top directory, or install the project",)
+            if local
+            else ("is it the right Python? an environment that is not activated lacks everything",)
+        ),
+        reading=reading,
+    )
+
+
+def _brings(
+    module: str, provider: str, reading: Reading, knowledge: Knowledge, versions: Versions
+) -> tuple[tuple[Fix, ...], str]:
+    """What to install for a module, and how sure that is the right distribution."""
+    top = module.split(".")[0]
+    if not is_distribution(provider) or (top.lower() in _LOCAL_NAMES and not is_distribution(reading.importer)):
+        return (), POSSIBLE
+    mapped = top in knowledge.names.modules or is_distribution(reading.importer)
+    there = knowledge.lookup.exists(provider, module) if knowledge.lookup else None
+    if there is False and knowledge.lookup:
+        offer = knowledge.lookup.offer(provider, Missing(kind="module", module=top), "", versions.python)
+        if offer is None or not offer.below:
+            return (), POSSIBLE
+        because = f"the last version of {provider} that brings {top}; newer ones do not"
+        return (install(f"{provider}=={offer.below}", because=because),), LIKELY
+    fix = install(provider, because=f"{provider} brings the module {module}")
+    if there:
+        return (fix,), CERTAIN if mapped else LIKELY
+    return ((fix,), LIKELY) if mapped else ((), POSSIBLE)
+
+
+# Names that projects give their own modules: a distribution of that name is hardly ever what was meant.
+_LOCAL_NAMES = frozenset(
+    "utils util config configs settings models model data dataset datasets common helpers helper src lib libs core main app "
+    "train trainer training test tests tools scripts modules network networks layers loss losses metrics eval evaluate args options".split()
+)
+
+
+def _name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
+    provider = reading.provider
+    offer = None
+    if knowledge.lookup and is_distribution(provider) and missing.kind in ("module", "name", "attribute"):
+        offer = knowledge.lookup.offer(provider, missing, versions.of(provider), versions.python)
+    verb = {"module": "imports", "name": "imports", "signature": "calls"}.get(missing.kind, "uses")
+    lacks = f"which {spoken(provider, versions)} does not have" if is_distribution(provider) else "which is not there"
+    if missing.kind == "signature":
+        lacks = "which does not accept these arguments"
+    found = finding(
+        _rule(missing), Severity.ERROR, _subjects(reading, versions), f"{_who(reading, versions)} {verb} {missing.dotted}, {lacks}", reading
+    )
+    details, fixes = _cures(offer, missing, versions) if offer else ((), ())
+    return Diagnosis(
+        finding=replace(found, details=details, fixes=fixes),
+        category=_category(missing, offer),
+        sure=CERTAIN if fixes and versions.of(provider) else LIKELY if fixes or provider else POSSIBLE,
+        why="the wheels of the index were read" if offer else "the message names what is missing, not since when",
+        lines=lines_of(reading),
+        ask="" if fixes and versions.of(provider) else FREEZE,
+        reading=reading,
+    )
+
+
+def _rule(missing: Missing) -> str:
+    names = {"module": "missing-module", "signature": "changed-signature", "name": "missing-name"}
+    return names.get(missing.kind, "missing-attribute")
+
+
+def _category(missing: Missing, offer: Offer | None) -> str:
+    if missing.kind == "module":
+        return "missing_module"
+    return "api_missing" if offer and not offer.removed and offer.above else "api_removed"
+
+
+def _cures(offer: Offer, missing: Missing, versions: Versions) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
+    """What the versions say, and the nearest that has what is missing: newer first unless it was removed."""
+    details, fixes = [], []
+    name = offer.provider
+    if offer.above:
+        details.append(f"{missing.dotted} is there from {name} {offer.above} on")
+        fixes.append(install(f"{name}>={offer.above}", because=f"the first version after yours that has {missing.dotted}"))
+    if offer.below:
+        details.append(f"{missing.dotted} was last there in {name} {offer.below}")
+        fixes.append(install(f"{name}=={offer.below}", because=f"the last version that has {missing.dotted}"))
+    if not fixes:
+        details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
+    del versions
+    return tuple(details), tuple(fixes)
+
+
+def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
+    try:
+        requirement = Requirement(missing.need)
+    except InvalidRequirement:
+        requirement = None
+    have = missing.have or pinned(reading.provider, versions)
+    who = f"{reading.importer} " if is_distribution(reading.importer) else ""
+    names = (pinned(reading.importer, versions),) if who and reading.importer != reading.provider else ()
+    found = finding(
+        "version-conflict", Severity.ERROR, (have, *names), f"{who or 'the program '}needs {missing.need}, but {have} is installed", reading
+    )
+    fixes = (install(missing.need.replace(" ", ""), because="the requirement that the program itself names"),) if requirement else ()
+    return Diagnosis(
+        finding=replace(found, fixes=fixes),
+        category="version_conflict",
+        sure=CERTAIN,
+        why="the message names requirement and installed version",
+        lines=lines_of(reading),
+        ask=FREEZE,
+        reading=reading,
+    )
+
+
+def _symbol(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
+    who = _who(reading, versions) if is_distribution(reading.importer) else missing.file.rpartition("/")[2] or "a compiled module"
+    found = finding(
+        "undefined-symbol", Severity.ERROR, _subjects(reading, versions), f"{who} was compiled against another version of a library: its symbol {missing.symbol} is not there", reading
+    )
+    return Diagnosis(
+        finding=found,
+        category="binary_abi",
+        sure=LIKELY,
+        why="an undefined symbol means that two binaries are not of one build",
+        lines=lines_of(reading),
+        ask=FREEZE,
+        advice=("install the packages of that family again together, from one source",),
+        reading=reading,
+    )
+
+
+def _library(reading: Reading, missing: Missing) -> Diagnosis:
+    found = finding(
+        "missing-library", Severity.ERROR, _subjects(reading, Versions()), f"the shared library {missing.symbol} cannot be found", reading
+    )
+    return Diagnosis(
+        finding=found,
+        category="missing_library",
+        sure=CERTAIN,
+        why="the loader names it",
+        lines=lines_of(reading),
+        ask=f"ldconfig -p | grep {missing.symbol}; echo $LD_LIBRARY_PATH",
+        advice=("load the module (module load ...) or install the package that brings it; on a login node GPUs' libraries are missing",),
+        reading=reading,
+    )

@@ -1,0 +1,137 @@
+"""Whether a wheel has a module or a name: read from its files, nothing is imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from doctor.triage.missing import Missing
+
+_STARS = 6
+_TOO_LONG = 2 * 1024**2
+_DYNAMIC = re.compile(r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\(")
+_PATH = re.compile(r"^\.{0,3}[A-Za-z_][\w.]*$|^$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelText:
+    """A wheel's member names and how to read one as text."""
+
+    names: Collection[str]
+    read: Callable[[str], str]
+
+    def source_of(self, module: str) -> str | None:
+        """The member that is the module's source, None when there is none."""
+        path = module.replace(".", "/")
+        return next((name for name in (f"{path}/__init__.py", f"{path}.py") if name in self.names), None)
+
+    def has_module(self, module: str) -> bool:
+        """The module, as source, compiled, or as a directory without ``__init__``."""
+        path = module.replace(".", "/")
+        if self.source_of(module):
+            return True
+        return any(name.startswith((f"{path}/", f"{path}.")) and not name.endswith(".pyi") for name in self.names)
+
+
+def has(wheel: WheelText, missing: Missing) -> bool | None:
+    """Whether the wheel has what was missing; None when its files do not tell."""
+    module = missing.module or ""
+    if not wheel.has_module(module.split(".")[0]):
+        return False if missing.kind == "module" and "." not in module else None
+    if missing.kind == "module":
+        return wheel.has_module(module)
+    symbol = missing.symbol or ""
+    if missing.kind == "name" and wheel.has_module(f"{module}.{symbol}"):
+        return True
+    if not wheel.has_module(module):
+        return False
+    source = wheel.source_of(module)
+    if source is None:
+        return None
+    return _bound(wheel, module, source, symbol, _STARS)
+
+
+def _bound(wheel: WheelText, module: str, source: str, symbol: str, stars: int) -> bool | None:
+    """Whether the module binds the name at its top level, star imports followed."""
+    text = wheel.read(source)
+    if len(text) > _TOO_LONG:
+        return None
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    unknown = False
+    for node in _top_level(tree.body):
+        if symbol in _binds(node):
+            return True
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            below = _star(wheel, module, source, node, symbol, stars)
+            if below:
+                return True
+            unknown = unknown or below is None
+    if _DYNAMIC.search(text) and re.search(rf"\b{re.escape(symbol)}\b", text):
+        return True if _listed(tree, symbol) else None
+    return None if unknown else False
+
+
+def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements that run at import, those inside if, try and with included."""
+    found: list[ast.stmt] = []
+    for node in body:
+        found.append(node)
+        for field in ("body", "orelse", "finalbody"):
+            if isinstance(node, (ast.If, ast.Try, ast.With, ast.For)):
+                found.extend(_top_level(getattr(node, field, [])))
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                found.extend(_top_level(handler.body))
+    return found
+
+
+def _binds(node: ast.stmt) -> set[str]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, ast.Import):
+        return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+
+
+def _star(
+    wheel: WheelText, module: str, source: str, node: ast.ImportFrom, symbol: str, stars: int
+) -> bool | None:
+    """Whether ``from X import *`` brings the name; None when X is not in the wheel or too deep."""
+    package = module if source.endswith("/__init__.py") else module.rpartition(".")[0]
+    if node.level:
+        parts = package.split(".")
+        base = ".".join(parts[: len(parts) - node.level + 1])
+        target = f"{base}.{node.module}" if node.module else base
+    else:
+        target = node.module or ""
+    below = wheel.source_of(target)
+    if below is None or stars <= 0:
+        return None
+    return _bound(wheel, target, below, symbol, stars - 1)
+
+
+def _listed(tree: ast.Module, symbol: str) -> bool:
+    """The name stands in a literal as lazy modules list theirs: in a list, or as a key with a module path."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+            if any(isinstance(e, ast.Constant) and e.value == symbol for e in node.elts):
+                return True
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == symbol and _names_a_module(value):
+                    return True
+    return False
+
+
+def _names_a_module(value: ast.expr) -> bool:
+    if isinstance(value, ast.Tuple) and value.elts:
+        value = value.elts[0]
+    return isinstance(value, ast.Constant) and isinstance(value.value, str) and bool(_PATH.match(value.value))

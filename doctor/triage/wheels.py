@@ -1,0 +1,189 @@
+"""The index asked which versions of a distribution have a module or a name, with as few wheels as will do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from packaging.version import InvalidVersion, Version
+
+from doctor.errors import IndexUnavailableError
+from doctor.index.index import Index, open_index
+from doctor.index.releases import Release, ReleaseFile
+from doctor.triage.lookup import Offer
+from doctor.triage.missing import Missing
+from doctor.triage.presence import WheelText, has
+
+_WHEELS_READ = 14
+_SECONDS = 25.0
+
+
+class IndexLookup:
+    """``Lookup`` with the package index; whatever it cannot know it does not answer."""
+
+    def __init__(self, index: Index | None = None, *, offline: bool = False) -> None:
+        """Use this index, or the one that pip would use; nothing is contacted yet."""
+        self._index = index
+        self._offline = offline
+        self._deadline = 0.0
+        self._answers: dict[tuple[str, ...], Offer | None] = {}
+
+    def offer(self, provider: str, missing: Missing, version: str, python: str) -> Offer | None:
+        """Versions around ``version`` that have what is missing; see ``Lookup``."""
+        key = (provider, missing.kind, missing.module or "", missing.symbol or "", version)
+        if key not in self._answers:
+            self._answers[key] = self._ask(provider, missing, version, python)
+        return self._answers[key]
+
+    def exists(self, name: str, module: str) -> bool | None:
+        """Whether the newest wheel of that name brings the module."""
+        try:
+            for _, file in reversed(self._wheels(name, "")):
+                return _text(self._open(), file).has_module(module.split(".")[0])
+        except (IndexUnavailableError, KeyError, OSError):
+            return None
+        return None
+
+    def _open(self) -> Index:
+        if self._index is None:
+            self._index = open_index(offline=self._offline)
+        return self._index
+
+    def _wheels(self, name: str, python: str) -> list[tuple[str, ReleaseFile]]:
+        """Versions with the wheel to read, oldest first; withdrawn and pre-releases are left out."""
+        found = []
+        for release in self._open().versions(name):
+            file = _wheel(release, python)
+            if file and not release.yanked and not _is_pre(release.version):
+                found.append((release.version, file))
+        return found
+
+    def _ask(self, provider: str, missing: Missing, version: str, python: str) -> Offer | None:
+        self._deadline = self._deadline or time.monotonic() + _SECONDS
+        try:
+            wheels = self._wheels(provider, python)
+            search = _Search([version for version, _ in wheels], lambda at: self._holds(wheels[at][1], missing))
+            here = _position(wheels, version)
+            found = search.around(here) if version else search.edge()
+        except (IndexUnavailableError, KeyError, OSError):
+            return None
+        if found is None:
+            return None
+        return Offer(provider=provider, below=found[0], above=found[1], looked=tuple(search.looked()))
+
+    def _holds(self, file: ReleaseFile, missing: Missing) -> bool | None:
+        if time.monotonic() > self._deadline:
+            return None
+        return has(_text(self._open(), file), missing)
+
+
+class _Search:
+    """A walk over versions in which what is missing comes and goes a few times at most."""
+
+    def __init__(self, versions: list[str], holds: Callable[[int], bool | None]) -> None:
+        self._versions = versions
+        self._holds = holds
+        self._known: dict[int, bool | None] = {}
+
+    def looked(self) -> list[str]:
+        """The versions that were read, oldest first."""
+        return [self._versions[at] for at in sorted(self._known)]
+
+    def has(self, at: int) -> bool | None:
+        """Whether the version has it; None when not known or when enough were read."""
+        if at not in self._known:
+            if len(self._known) >= _WHEELS_READ:
+                return None
+            self._known[at] = self._holds(at)
+        return self._known[at]
+
+    def around(self, here: int) -> tuple[str, str] | None:
+        """(nearest older, nearest newer) version that has it; the one in use has it not.
+
+        ``here`` is where the version in use stands, or would stand, among those that can be read.
+        """
+        newest = len(self._versions) - 1
+        if newest < 0:
+            return None
+        if 0 <= here <= newest and self.has(here):
+            return None
+        above = ""
+        if here < newest and self.has(newest):
+            above = self._versions[self._boundary(here, newest)]
+        below = ""
+        low, step, absent = here - 1, 1, here
+        while low >= 0 and not below:
+            state = self.has(low)
+            if state is None:
+                break
+            if state:
+                below = self._versions[self._boundary(absent, low)]
+            absent, low, step = low, low - step, step * 2
+        return (below, above) if below or above else None
+
+    def edge(self) -> tuple[str, str] | None:
+        """With no version in use: the edge nearest to the newest version."""
+        newest = len(self._versions) - 1
+        state = self.has(newest) if newest >= 0 else None
+        if state is None:
+            return None
+        at, step = newest, 1
+        while at > 0:
+            older = max(0, at - step)
+            other = self.has(older)
+            if other is None:
+                return None
+            if other != state:
+                has_it = self._boundary(older, at) if state else self._boundary(at, older)
+                return ("", self._versions[has_it]) if state else (self._versions[has_it], "")
+            at, step = older, step * 2
+        return None
+
+    def _boundary(self, lacks: int, holds: int) -> int:
+        """Between one version that lacks it and one that has it: the last one on the having side."""
+        while abs(holds - lacks) > 1:
+            middle = (lacks + holds) // 2
+            state = self.has(middle)
+            if state is None:
+                return holds
+            if state:
+                holds = middle
+            else:
+                lacks = middle
+        return holds
+
+
+def _text(index: Index, file: ReleaseFile) -> WheelText:
+    wheel = index.wheel(file)
+    return WheelText(
+        names=frozenset(wheel.names), read=lambda name: wheel.read(name).decode("utf-8", "replace")
+    )
+
+
+def _wheel(release: Release, python: str) -> ReleaseFile | None:
+    """One wheel of a release: for the paste's Python on Linux where there is one, else any."""
+    wheels = [file for file in release.files if file.is_wheel]
+    tag = f"cp{python.replace('.', '', 1).split('.')[0]}" if python else ""
+
+    def rank(file: ReleaseFile) -> tuple[bool, bool, int]:
+        pure = file.filename.endswith("none-any.whl")
+        fits = bool(tag) and f"-{tag}-" in file.filename and "linux" in file.filename
+        return (not (pure or fits), "linux" not in file.filename and not pure, file.size or 0)
+
+    return min(wheels, key=rank, default=None)
+
+
+def _position(wheels: list[tuple[str, ReleaseFile]], version: str) -> int:
+    """Where the version stands among those that can be read; -1 when before all or not a version."""
+    try:
+        wanted = Version(version)
+    except InvalidVersion:
+        return -1
+    return max((at for at, (text, _) in enumerate(wheels) if Version(text) <= wanted), default=-1)
+
+
+def _is_pre(version: str) -> bool:
+    try:
+        return Version(version).is_prerelease
+    except InvalidVersion:
+        return True
