@@ -12,11 +12,12 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from posixpath import dirname, join, realpath
+from posixpath import join
 from typing import Any
 
 import platformdirs
 
+from doctor.probe.files import real_path
 from doctor.probe.interpreter import INSIDE, StartFailure, Told, ask, understood
 
 _ENTRY_LIMIT = 4 * 1024 * 1024
@@ -35,7 +36,7 @@ def told_by(executable: str, config_path: str, environ: Mapping[str, str], timeo
             return understood(kept)
     document = ask(executable, environ, timeout)
     told = understood(document)
-    store(directory, key, document, library_witnesses(told.stdlib_file))
+    store(directory, key, document, told.depends_on)
     return told
 
 
@@ -64,7 +65,8 @@ def interpreter_key(executable: str, config_path: str, environ: Mapping[str, str
     facts = [
         question,
         executable,
-        stamp(realpath(executable)),
+        os.access(executable, os.X_OK),
+        stamp(real_path(executable)),
         stamp(config_path) if config_path else None,
         [environ.get(name, "") for name in _VARIABLES],
         list(os.uname()),
@@ -114,12 +116,6 @@ def store(directory: str, key: str, told: Mapping[str, Any], depends_on: Sequenc
         except BaseException:
             os.unlink(temporary)  # noqa: PTH108 - plain strings
             raise
-
-
-def library_witnesses(stdlib_file: str) -> tuple[str, ...]:
-    """Files of a standard library that change when Python is updated though its executable is not."""
-    library = dirname(stdlib_file)
-    return (stdlib_file, join(library, "site.py"))
 
 
 def _sweep(directory: str) -> None:

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from posixpath import abspath, dirname, join, realpath
+from posixpath import abspath, dirname, join
 
 from doctor.model import Environment, FileView, PathEntry, Problem
 from doctor.probe.cache import told_by
 from doctor.probe.config import system_site
 from doctor.probe.editable import read_finders
-from doctor.probe.files import DiskFiles
+from doctor.probe.files import DiskFiles, real_path
 from doctor.probe.installed import find_distributions
 from doctor.probe.interpreter import SiteFacts, StartFailure, Told
 from doctor.probe.layout import guessed_site_facts, guessed_stdlib
@@ -112,7 +112,7 @@ def _site_facts(place: Place, told: Told | None) -> SiteFacts | None:
 
 def _same(path: str, other: str) -> bool:
     """Whether two paths are one directory."""
-    return path == other or realpath(path) == realpath(other)
+    return path == other or real_path(path) == real_path(other)
 
 
 def _circumstances(place: Place, answer: _Answer, environ: Mapping[str, str]) -> list[Problem]:

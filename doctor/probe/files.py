@@ -5,8 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from posixpath import realpath
 
 from doctor.model import FileFacts
+
+
+def real_path(path: str) -> str:
+    """The path with all links followed, as far as that is possible; what is no path stays as it is."""
+    try:
+        return realpath(path)
+    except (OSError, ValueError):
+        return path
 
 
 class DiskFiles:
@@ -29,8 +38,7 @@ class DiskFiles:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file", path)
-            wanted = status.st_size if limit is None else min(limit, status.st_size)
-            return _read(descriptor, limit, wanted)
+            return _read(descriptor, status.st_size if limit is None else min(limit, status.st_size), limit)
         finally:
             os.close(descriptor)
 
@@ -72,14 +80,16 @@ class DiskFiles:
         return names
 
 
-def _read(descriptor: int, limit: int | None, wanted: int) -> bytes:
-    """Read to the end or to the limit; the size that ``stat`` told may be 0 for files that are made up (/proc)."""
-    first = os.read(descriptor, max(wanted, 1) if limit is None else wanted or min(limit, 65536))
-    if len(first) >= wanted > 0 and limit is not None and len(first) >= limit:
+def _read(descriptor: int, expected: int, limit: int | None) -> bytes:
+    """Read what ``stat`` promised in one go; to the end or the limit when it promised nothing (/proc) or too much."""
+    first = os.read(descriptor, expected) if expected else b""
+    if expected and len(first) == expected:
         return first
     blocks, total = [first], len(first)
-    while blocks[-1] and (limit is None or total < limit):
+    while limit is None or total < limit:
         block = os.read(descriptor, 65536 if limit is None else min(65536, limit - total))
+        if not block:
+            break
         blocks.append(block)
         total += len(block)
     return b"".join(blocks)

@@ -10,7 +10,7 @@ Debian, Fedora and conda each patch those rules.
 """
 
 # It runs on old Pythons with as few modules loaded as possible, each imported where it is needed.
-# ruff: noqa: PTH100, PTH113, PTH118, PTH120, PTH208, PLC0415, UP031, BLE001, ARG005
+# ruff: noqa: PTH100, PTH113, PTH118, PTH120, PTH208, PLC0415, UP031, PTH123, BLE001, ARG005, RUF005
 
 from __future__ import annotations
 
@@ -66,6 +66,16 @@ def libc() -> str:
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (AttributeError, OSError, ValueError):
         return ""
+
+
+def loaded_files() -> list:  # type: ignore[type-arg]
+    """Shared libraries that this process runs on (Linux): when one changes, its facts may."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as stream:
+            paths = {line.rstrip("\n").split(None, 5)[-1] for line in stream}
+    except OSError:
+        return []
+    return sorted(path for path in paths if path.startswith("/") and ".so" in path)
 
 
 def mac_version() -> str:
@@ -156,7 +166,7 @@ def facts() -> dict:  # type: ignore[type-arg]
         "stdlib": standard_names(stdlib_paths),
         "builtins": sorted(sys.builtin_module_names),
         "stdlib_paths": stdlib_paths,
-        "stdlib_file": os.__file__,
+        "depends_on": [os.__file__, os.path.join(os.path.dirname(os.__file__), "site.py")] + loaded_files(),
         "base_prefix": sys.base_prefix,
         "libc": libc(),
         "mac_version": mac_version(),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from posixpath import basename, dirname, join, realpath
+from posixpath import basename, dirname, join
 
 from doctor.model import Distribution, FileView, PathEntry, Problem
 from doctor.probe.distributions import metadata_names, read_distribution
+from doctor.probe.files import real_path
 from doctor.probe.search_path import absolute
 from doctor.probe.zipped import zipped_distributions
 
@@ -25,12 +26,12 @@ def find_distributions(
     seen: set[str] = set()
     links = dict(_egg_links(files, site_dirs, problems))
     for entry in search_path:
-        real = realpath(entry.path)
+        real = real_path(entry.path)
         if real not in seen:
             seen.add(real)
             found.extend(_in_directory(files, entry.path, links, problems))
     for location, link in links.items():
-        if realpath(location) not in seen:
+        if real_path(location) not in seen:
             problems.append(Problem(code="egg-link-not-on-path", path=link, detail=location))
     editable = {d.name for d in found if d.direct_url and d.direct_url.editable}
     return tuple(d for d in found if not (d.kind == "egg-info" and d.name in editable and d.location not in site_dirs))

@@ -40,13 +40,13 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What an interpreter told."""
+    """What an interpreter told; ``depends_on`` are files whose change may change the answer."""
 
     interpreter: Interpreter
     site: SiteFacts
     virtual: bool
     platform: str
-    stdlib_file: str
+    depends_on: tuple[str, ...]
 
 
 class StartFailure(Exception):  # noqa: N818 - a fact about the patient, not an error of the doctor
@@ -145,7 +145,7 @@ def _told(document: Mapping[str, Any]) -> Told:
         ),
         virtual=bool(document["virtual"]),
         platform=platform,
-        stdlib_file=_text(document["stdlib_file"]),
+        depends_on=_texts(document["depends_on"]),
     )
 
 

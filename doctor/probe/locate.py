@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from posixpath import isabs, isdir, join, lexists, normpath, realpath
+from posixpath import isabs, isdir, join, lexists, normpath
 
 from doctor.errors import UsageError
+from doctor.probe.files import real_path
 
 _NAME_IT = "Name the environment to examine: acdoctor check VENV."
 
@@ -60,7 +61,7 @@ def _is_environment(path: str) -> bool:
 
 def _not_own(path: str, source: str) -> str:
     """The path, unless it is the environment that the doctor is installed in."""
-    if realpath(path) == realpath(sys.prefix):
+    if real_path(path) == real_path(sys.prefix):
         raise UsageError(f"{source} is the environment of acdoctor itself ({path}). {_NAME_IT}")
     return path
 
