@@ -47,6 +47,7 @@ class Libraries:
         self._cache: dict[str, tuple[str, ...]] | None = None
         self._inside: frozenset[str] | None = None
         self._found: dict[str, str | None] = {}
+        self._host: bool | None = None
 
     def elf(self, path: str) -> Elf | str:
         """The file's headers, or why it has none, in the loader's words."""
@@ -64,15 +65,19 @@ class Libraries:
     @property
     def host_is_known(self) -> bool:
         """Whether this view shows the host's own libraries at all (a snapshot does not)."""
-        places = (*_HOST_ROOTS, *_multiarch(self._machine()))
-        return any(_LOADER.fullmatch(name) for place in places for name in self.files.listing(place) or ())
+        if self._host is None:
+            places = (*_HOST_ROOTS, *_multiarch(self._machine()))
+            names = (name for place in places for name in self.files.listing(place) or ())
+            self._host = any(_LOADER.fullmatch(name) for name in names)
+        return self._host
 
     def missing(self, path: str) -> Iterator[tuple[str, str]]:
         """(library, path of the file that needs it) for all that loading ``path`` needs and that is nowhere.
 
         Libraries inside of the environment are followed, those of the host are taken to be complete.
         """
-        seen, waiting = {path}, [(path, ())]
+        seen: set[str] = {path}
+        waiting: list[tuple[str, tuple[str, ...]]] = [(path, ())]
         while waiting:
             current, inherited = waiting.pop()
             elf = self.elf(current)
@@ -100,17 +105,17 @@ class Libraries:
         return self._found[soname]
 
     def on_host(self, soname: str) -> str | None:
-        """The host's library of that name and of the interpreter's machine, or None."""
+        """The host's library of that name and of the interpreter's machine, or None, in the loader's order."""
         if self._cache is None:
             self._cache = _read_cache(self.files)
-        for path in self._cache.get(soname, ()):
-            if self._fits(path):
-                return path
-        for place in self._host_places():
-            path = join(place, soname)
-            if soname in (self.files.listing(place) or ()) and self._fits(path):
-                return path
-        return None
+        interpreter = self.environment.interpreter
+        own = (join(interpreter.prefix, "lib"), join(interpreter.base_prefix, "lib")) if interpreter else ()
+        before = [join(p, soname) for p in (*self.environment.library_path, *own) if self._lists(p, soname)]
+        after = [join(p, soname) for p in (*_multiarch(self._machine()), *_HOST_ROOTS) if self._lists(p, soname)]
+        return next((p for p in (*before, *self._cache.get(soname, ()), *after) if self._fits(p)), None)
+
+    def _lists(self, place: str, name: str) -> bool:
+        return name in (self.files.listing(place) or ())
 
     def _elsewhere(self, soname: str) -> str | None:
         found = self.on_host(soname)
@@ -130,11 +135,6 @@ class Libraries:
         inside = (self.environment.path, *self.environment.site_dirs)
         return bool(path) and any(path.startswith(f"{place}/") for place in inside if place)
 
-    def _host_places(self) -> tuple[str, ...]:
-        interpreter = self.environment.interpreter
-        own = (join(interpreter.prefix, "lib"), join(interpreter.base_prefix, "lib")) if interpreter else ()
-        return (*self.environment.library_path, *own, *_multiarch(self._machine()), *_HOST_ROOTS)
-
     def _inside_names(self) -> frozenset[str]:
         if self._inside is None:
             self._inside = frozenset(_library_names(self.files, self.environment.site_dirs))
@@ -142,7 +142,7 @@ class Libraries:
 
 
 def expand(rpath: Iterable[str], path: str) -> tuple[str, ...]:
-    """Directories of an rpath as the loader sees them for the file at ``path``; ``$LIB`` and ``$PLATFORM`` are skipped."""
+    """Directories of an rpath as the loader sees them for a file; ``$LIB`` and ``$PLATFORM`` are skipped."""
     origin = dirname(path)
     places = (p.replace("${ORIGIN}", origin).replace("$ORIGIN", origin) for p in rpath)
     return tuple(normpath(p) for p in places if p.startswith("/") and "$" not in p)
@@ -153,7 +153,7 @@ def _multiarch(machine: str) -> tuple[str, ...]:
 
 
 def _read_cache(files: FileView) -> dict[str, tuple[str, ...]]:
-    """soname -> paths of /etc/ld.so.cache (glibc's dl-cache.h); empty when there is none or its form is not known."""
+    """Paths by soname of /etc/ld.so.cache (glibc's dl-cache.h); empty when there is none or its form is not known."""
     try:
         data = files.read(CACHE, _CACHE_LIMIT)
     except OSError:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from posixpath import basename
 
 from doctor.imports.elf import Elf, reader_of
-from doctor.imports.libraries import Libraries, is_driver
+from doctor.imports.libraries import Libraries, expand, is_driver
 from doctor.model import Environment, FileView
 
 BYTECODE_MAGIC = {
     (3, 8): 3413, (3, 9): 3425, (3, 10): 3439, (3, 11): 3495, (3, 12): 3531, (3, 13): 3571, (3, 14): 3627,
 }  # fmt: skip
-"""CPython's magic number of byte code by version (Include/internal/pycore_magic_number.h); fixed from the first release on."""
+"""CPython's magic number of byte code by version, which no later release of it changes (pycore_magic_number.h)."""
 
+NUMPY = "numpy"
 _CONSTANTS_LIMIT = 256 * 1024 * 1024
 _PYC_HEADER = 16
 
@@ -31,7 +32,7 @@ _NUMPY_LAZY = b"\0numpy.core.multiarray\0"
 
 
 def native_failure(path: str, files: FileView, environment: Environment) -> str | None:
-    """Why loading the extension module (or sourceless byte code) at ``path`` certainly raises; None when it is not certain.
+    """Why loading the extension module (or sourceless byte code) at ``path`` certainly raises; None when it may not.
 
     The answer is one line without a final stop, in the words of the loader where it has some. Missing libraries
     count when the host's libraries can be seen and the library is no driver that only other machines have.
@@ -91,10 +92,33 @@ class NativeInspector:
             return None
         return f"{basename(path)} needs GLIBC_{_dotted(newest)}, this machine has glibc {_dotted(have)}"
 
+    def unmet_versions(self, path: str) -> str | None:
+        """Which symbol version (GLIBCXX, CXXABI ...) the library that would be loaded does not have."""
+        elf = self.libraries.elf(path)
+        if isinstance(elf, str) or not self.libraries.host_is_known:
+            return None
+        places = (*expand(elf.rpath, path), *expand(elf.runpath, path))
+        for need in elf.needs:
+            found = self.libraries.find(need.library, places)
+            have = self.libraries.elf(found) if found else "not found"
+            if isinstance(have, str) or not have.defines:
+                continue
+            lacking = [name for name in need.names if name not in have.defines]
+            if lacking:
+                return f"{basename(path)} needs {lacking[-1]} of {need.library}, which {found} does not have"
+        return None
+
+    @property
+    def has_numpy_2(self) -> bool:
+        """Whether NumPy is installed (or assumed) with the binary interface of its second major version."""
+        numpy = self.environment.distribution(NUMPY)
+        major = numpy.version.split(".")[0] if numpy else ""
+        return major.isdecimal() and int(major) >= 2  # noqa: PLR2004 - NEP 53
+
     def numpy_abi(self, path: str) -> str | None:
         """That the module was compiled for NumPy 1 and NumPy 2 is installed; None when not, or not certain."""
-        numpy = self.environment.distribution("numpy")
-        if numpy is None or not numpy.version.split(".")[0].isdigit() or int(numpy.version.split(".")[0]) < 2:  # noqa: PLR2004
+        numpy = self.environment.distribution(NUMPY)
+        if numpy is None or not self.has_numpy_2:
             return None
         elf = self.libraries.elf(path)
         if isinstance(elf, str) or not self._imports_numpy_1(path, elf):
@@ -134,7 +158,7 @@ class NativeInspector:
             return None
         magic = head[:4]
         if magic != known.to_bytes(2, "little") + b"\r\n":
-            return f"bad magic number {magic!r} in {basename(path)}: it is no byte code of CPython {version[0]}.{version[1]}"
+            return f"bad magic number {magic!r}: {basename(path)} is no byte code of CPython {_dotted(version)}"
         if len(head) < _PYC_HEADER:
             return f"{basename(path)} is cut off: {len(head)} bytes are there"
         return None

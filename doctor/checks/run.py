@@ -1,0 +1,97 @@
+"""All checks over one patient: an explicit list, each guarded, the findings folded and sorted once."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+
+from doctor.checks import (
+    breakages,
+    configuration,
+    duplicates,
+    files,
+    import_contracts,
+    interpreter,
+    leftovers,
+    metadata,
+    native,
+    ownership,
+    pth,
+    requirements,
+    scripts,
+    shadows,
+    stack_pins,
+)
+from doctor.checks.examination import Check, Examination
+from doctor.checks.fold import fold
+from doctor.model import Crash, Depth, Finding, Tally
+
+BY_METADATA: tuple[tuple[str, Check], ...] = (
+    ("configuration", configuration.check),
+    ("interpreter", interpreter.check),
+    ("requirements", requirements.check),
+    ("duplicates", duplicates.check),
+    ("metadata", metadata.check),
+    ("leftovers", leftovers.check),
+    ("breakages", breakages.check),
+    ("stack pins", stack_pins.check),
+)
+"""Need no more than the probe has read."""
+
+BY_FILES: tuple[tuple[str, Check], ...] = (
+    ("files", files.check),
+    ("native code", native.check),
+    ("ownership", ownership.check),
+    ("scripts", scripts.check),
+    ("pth files", pth.check),
+    ("shadows", shadows.check),
+)
+"""Read the patient's files."""
+
+
+def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Crash, ...], Tally]:
+    """(findings, crashes, what was looked at). Findings are folded and in ``Finding.sort_key`` order.
+
+    A check that raises gives a ``Crash`` that says where; what it had found until then counts.
+    """
+    started = time.monotonic()
+    shallow = examination.depth is Depth.METADATA
+    imports = _Imports()
+    checks = BY_METADATA if shallow else (*BY_METADATA, *BY_FILES, ("import contracts", imports.check))
+    found: list[Finding] = []
+    crashes: list[Crash] = []
+    for name, check in checks:
+        try:
+            found.extend(check(examination))
+        except Exception as error:  # noqa: BLE001 - whatever a hostile patient brings about, the others go on
+            crashes.append(Crash(check=name, reason=_reason(error)))
+    tally = Tally(
+        distributions=sum(d.kind != "assumed" for d in examination.environment.distributions),
+        entries=imports.entries,
+        modules=imports.modules,
+        seconds=time.monotonic() - started,
+    )
+    return tuple(sorted(fold(found), key=Finding.sort_key)), tuple(crashes), tally
+
+
+class _Imports:
+    """The import contracts, with how much of the patient they went through."""
+
+    def __init__(self) -> None:
+        self.entries = self.modules = 0
+
+    def check(self, examination: Examination) -> Iterator[Finding]:
+        """As ``import_contracts.check``."""
+        chosen = import_contracts.chosen_offers(examination)
+        followed = import_contracts.follow_offers(examination, chosen)
+        self.entries, self.modules = len(chosen), len(followed.modules)
+        yield from import_contracts.findings_of(examination, followed, chosen)
+
+
+def _reason(error: Exception) -> str:
+    """One line: what was raised, and where in the doctor."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{': ' if text else ''}{text}{place}"
