@@ -45,7 +45,7 @@ def _take_back(venv: str | None, number: str | None) -> int:
         environment = probe_environment(environment.path)
     number = _number(venv, number, environment)
     event = event_named(environment.path, number) if number else _last(environment)
-    order = replace(rollback_order(environment.path, event), command=" ".join(["acdoctor", *sys.argv[1:]]))
+    order = replace(rollback_order(environment, event), command=" ".join(["acdoctor", *sys.argv[1:]]))
     receipt = transact(order, lambda: _verify(environment, event), lambda: "")
     look(environment.path, probe_environment(environment.path))
     plan = Plan(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 
-from doctor.model import Distribution, Environment, FileFacts, FileView, Interpreter
+from doctor.model import Distribution, Environment, FileFacts, FileView, Interpreter, RangedFileView
 from doctor.probe.distributions import read_distribution
 from doctor.repair.layout import Member, metadata_directory, wheel_layout
 from doctor.repair.removal import Records, paths_of, walk
@@ -22,8 +22,11 @@ class OverlayFiles:
     modification time and inode that differ for different content, as caches take these for identity.
     """
 
-    def __init__(self, base: FileView, hidden: Iterable[str], placed: Mapping[str, Member]) -> None:
-        """Nothing is read before it is asked for."""
+    def __init__(
+        self, base: FileView, hidden: Iterable[str], placed: Mapping[str, Member], keep: Iterable[str] = ()
+    ) -> None:
+        """Nothing is read before it is asked for; directories of ``keep`` stay though they be empty."""
+        self._keep = frozenset(keep)
         self._base = base
         self._placed = dict(placed)
         self._folders: dict[str, set[str]] = {}
@@ -40,6 +43,12 @@ class OverlayFiles:
         if path in self._hidden or self._below_hidden(path):
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         return self._base.read(path, limit)
+
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """From the middle of a file; raises ``OSError``."""
+        if path not in self._placed and path not in self._hidden and isinstance(self._base, RangedFileView):
+            return self._base.read_range(path, start, length)
+        return self.read(path, start + length)[start:]
 
     def facts(self, path: str) -> FileFacts | None:
         """What the path will be."""
@@ -90,7 +99,7 @@ class OverlayFiles:
             folder = max(folders, key=len)
             folders.discard(folder)
             names = self._base.listing(folder)
-            if names is None or folder in self._folders or folder in self._hidden:
+            if names is None or folder in self._folders or folder in self._hidden or folder in self._keep:
                 continue
             if all(join(folder, name) in self._hidden for name in names):
                 self._hidden.add(folder)
@@ -123,7 +132,7 @@ def after_target(target: Target, environment: Environment, files: FileView, reco
         for chosen in target.chosen:
             old = environment.distribution(chosen.name)
             placed.update(wheel_layout(chosen.wheel, interpreter, requested=bool(old and old.requested)))
-    overlay = OverlayFiles(files, hidden, placed)
+    overlay = OverlayFiles(files, hidden, placed, (*environment.site_dirs, environment.scripts_dir))
     return After(
         environment=_environment(target, environment, overlay, interpreter),
         files=overlay,

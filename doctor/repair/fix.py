@@ -16,7 +16,7 @@ from doctor.model import Environment, Finding, Fix, Plan, Receipt, Report, Safet
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.repair.fingerprint import Fingerprint, changed_since, fingerprint
-from doctor.repair.history import look
+from doctor.repair.history import look, standing
 from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
 from doctor.repair.scene import Scene
@@ -177,6 +177,7 @@ def carry_out(proposal: Proposal, wish: Wish) -> tuple[Receipt, Report]:
             out=tuple(sorted(after.hidden)),
             placed=after.placed,
             bare=tuple(p for path in found.target.remove_paths for p in _directories(path, scene)),
+            keep=standing(scene.environment),
             changes=proposal.plan.changes,
             reinstalled=proposal.plan.reinstall,
             because="; ".join(proposal.plan.cures),

@@ -57,12 +57,13 @@ def last(prefix: str) -> Event | None:
     return events[-1] if events else None
 
 
-def rollback_order(prefix: str, event: Event) -> Order:
+def rollback_order(environment: Environment, event: Event) -> Order:
     """The order that takes an event back.
 
     Raises:
         TransactionError: its files were changed since, or are no longer kept.
     """
+    prefix = environment.path
     folder = room_of(prefix) / "transactions" / event.id
     record = read_json(folder / "record.json")
     try:
@@ -81,6 +82,7 @@ def rollback_order(prefix: str, event: Event) -> Order:
         out=tuple(str(root / path) for path in (*added, *_compiled(root, added))),
         links=back,
         bare=tuple(str(root / folder) for folder in surgery.made),
+        keep=standing(environment),
         times=surgery,
         changes=tuple(Change(name=c.name, before=c.after, after=c.before) for c in event.changes),
         reinstalled=event.reinstalled,
@@ -88,6 +90,11 @@ def rollback_order(prefix: str, event: Event) -> Order:
         errors=(event.errors[1], event.errors[0]),
         undoes=event.id,
     )
+
+
+def standing(environment: Environment) -> tuple[str, ...]:
+    """Directories of an environment that must not go though they be empty."""
+    return tuple(d for d in (*environment.site_dirs, environment.scripts_dir) if d.startswith(f"{environment.path}/"))
 
 
 def look(prefix: str, environment: Environment) -> tuple[Change, ...]:

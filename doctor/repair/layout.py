@@ -10,13 +10,12 @@ import configparser
 import csv
 import hashlib
 import io
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import join, normpath, relpath
 from typing import Protocol
-
-from installer.scripts import Script
-from installer.utils import parse_wheel_filename
 
 from doctor.errors import TransactionError
 from doctor.index.wheels import WheelFiles
@@ -82,6 +81,9 @@ class Made:
         return self.body
 
 
+_KERNEL_LIMIT = 124
+"""Bytes of an interpreter's path that Linux takes in a first line (127 with ``#!`` and the line's end)."""
+
 Layout = Mapping[str, Member]
 """Absolute path -> the file that is to be there."""
 
@@ -145,7 +147,7 @@ def _place(wheel: WheelFiles, name: str, interpreter: Interpreter, root: str) ->
 def _schemes(wheel: WheelFiles, interpreter: Interpreter) -> dict[str, str]:
     """Directories of a wheel's ``.data`` part, as installers map them in a venv."""
     major, minor = interpreter.minor
-    distribution = parse_wheel_filename(wheel.file.filename).distribution
+    distribution = wheel.file.filename.partition("-")[0]
     return {
         "purelib": interpreter.purelib,
         "platlib": interpreter.platlib,
@@ -168,10 +170,14 @@ def _script(member: Member, interpreter: Interpreter) -> Member:
     body = member.read()
     if not body.startswith(b"#!python"):
         return Made(body, executable=True)
-    first, separator, rest = body.partition(b"\n")
-    arguments = first[len(b"#!python") :].lstrip(b"w").strip()
-    line = b"#!" + interpreter.executable.encode() + (b" " + arguments if arguments else b"")
-    return Made(line + separator + rest, executable=True)
+    return Made(_first_line(interpreter.executable) + body.partition(b"\n")[2], executable=True)
+
+
+def _first_line(executable: str) -> bytes:
+    """The line that starts the interpreter; by a shell where the kernel could not (long path, white space)."""
+    if len(executable) <= _KERNEL_LIMIT and not any(c.isspace() for c in executable):
+        return b"#!" + os.fsencode(executable) + b"\n"
+    return b"#!/bin/sh\n'" + b"""''exec' """ + os.fsencode(shlex.quote(executable)) + b""" "$0" "$@"\n' '''\n"""
 
 
 def _scripts(wheel: WheelFiles, interpreter: Interpreter) -> Iterator[tuple[str, bytes]]:
@@ -188,8 +194,14 @@ def _scripts(wheel: WheelFiles, interpreter: Interpreter) -> Iterator[tuple[str,
         for name, value in parser.items(f"{section}_scripts"):
             module, _, attribute = value.partition("[")[0].partition(":")
             if attribute.strip() and "/" not in name:
-                script = Script(name, module.strip(), attribute.strip(), section)
-                yield script.generate(interpreter.executable, "posix")
+                yield name, _launcher(module.strip(), attribute.strip(), interpreter)
+
+
+def _launcher(module: str, attribute: str, interpreter: Interpreter) -> bytes:
+    """A script that calls ``module:attribute`` and exits with what that returns (entry points specification)."""
+    first = attribute.partition(".")[0]
+    text = f'import sys\n\nfrom {module} import {first}\n\nif __name__ == "__main__":\n    sys.exit({attribute}())\n'
+    return _first_line(interpreter.executable) + text.encode()
 
 
 def _wheel_record(wheel: WheelFiles) -> dict[str, str]:

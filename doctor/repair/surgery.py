@@ -52,10 +52,13 @@ def from_json(value: Mapping[str, Any]) -> Surgery:
     )
 
 
-def design(prefix: Path, out: Iterable[str], come: Iterable[str], bare: Iterable[str] = ()) -> Surgery:
+def design(
+    prefix: Path, out: Iterable[str], come: Iterable[str], bare: Iterable[str] = (), keep: Iterable[str] = ()
+) -> Surgery:
     """The surgery that removes ``out`` and places ``come``, from what is on the disk now.
 
-    All are relative to ``prefix``. What is in the way of a new file is set aside, too.
+    All are relative to ``prefix``. What is in the way of a new file is set aside, too. Directories left without
+    anything go, ``bare`` ones too, but never those of ``keep`` and above.
     """
     coming = sorted(set(come))
     going = {p for p in out if os.path.lexists(prefix / p)}
@@ -72,12 +75,14 @@ def design(prefix: Path, out: Iterable[str], come: Iterable[str], bare: Iterable
             else:
                 folders[folder] = facts
     empties = {dirname(p) for p in going} | set(bare)
+    kept = {folder for k in keep for folder in (k, *_above(k))}
+    left = {f for e in empties for f in (e, *_above(e)) if f and f not in kept}
     return Surgery(
         out=tuple(sorted(going)),
         come=tuple(coming),
         made=tuple(sorted(made)),
         folders=folders,
-        bare=tuple(sorted((f for e in empties for f in (e, *_above(e)) if f), key=len, reverse=True)),
+        bare=tuple(sorted(left, key=len, reverse=True)),
     )
 
 
@@ -86,7 +91,7 @@ def operate(surgery: Surgery, prefix: Path, old: Path, staged: Path) -> None:
     for path in surgery.out:
         if os.path.lexists(prefix / path):
             (prefix / path).rename(old / path)
-    for folder in dict.fromkeys(surgery.bare):
+    for folder in surgery.bare:
         _remove_if_empty(prefix / folder)
     for path in surgery.come:
         target = prefix / path

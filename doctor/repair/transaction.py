@@ -38,6 +38,7 @@ class Order:
     """What a transaction is to do, and what its record says.
 
     ``out``: absolute paths to go; ``placed``: absolute path -> file to be; ``bare``: directories to go when empty;
+    ``keep``: directories that stay all the same;
     ``links``: absolute path -> existing file to be hard-linked there (a rollback brings set-aside files back so);
     ``times``: directories' modes and times to be given afterwards (a rollback, too). ``because``: words for the
     history. ``errors``: number of errors before and after.
@@ -48,6 +49,7 @@ class Order:
     placed: Mapping[str, Member] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     bare: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     times: Surgery | None = None
     changes: tuple[Change, ...] = ()
     reinstalled: tuple[str, ...] = ()
@@ -190,6 +192,7 @@ def _prepare(order: Order, room: Path, folder: Path, prefix: Path) -> Surgery:
         [relative[p] for p in order.out],
         [relative[p] for p in (*order.placed, *order.links)],
         [relative[p] for p in order.bare],
+        [os.path.relpath(p, prefix) for p in order.keep],
     )
     _check_writable(surgery, prefix, folder)
     prepare_folders(surgery, old, staged)
