@@ -35,7 +35,7 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     tracebacks = [one for excerpt in digest.excerpts for one in read_tracebacks(excerpt)]
     diagnoses, taken = _from_tracebacks(tracebacks, found, knowledge, versions)
     loose = [match for match in found if match.first.line.number not in taken]
-    diagnoses += [from_match(match, None, versions) for match in loose]
+    diagnoses += [from_match(match, None, versions, knowledge.names) for match in loose]
     taken |= {hit.line.number for match in loose for hit in match.hits}
     diagnoses += _from_loose_lines(digest, taken, knowledge, versions)
     timeline = read_timeline(knowledge.logs, digest, knowledge.config, knowledge.now)

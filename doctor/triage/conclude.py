@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from doctor.model import Severity
+from doctor.model import Fix, Severity
+from doctor.rulebook.rules import LogRule
 from doctor.triage.diagnosis import (
     CERTAIN,
     FREEZE,
@@ -23,7 +25,7 @@ from doctor.triage.diagnosis import (
 )
 from doctor.triage.matching import Match, filled, subjects
 from doctor.triage.missing_parts import by_breakage, by_lookup
-from doctor.triage.owners import PROJECT
+from doctor.triage.owners import PROJECT, Names
 from doctor.triage.reading import Reading
 from doctor.triage.timeline import Silence, Timeline, duration
 from doctor.triage.traceback import Traceback
@@ -46,7 +48,7 @@ def conclude(
             return found
     telling = [pair for pair in inside if not pair[0].rule.consequence]
     if telling:
-        return from_match(telling[0][0], telling[0][1], versions)
+        return from_match(telling[0][0], telling[0][1], versions, knowledge.names)
     for reading in readings:
         if reading.missing and reading.missing.partial:
             return _partial(reading, versions)
@@ -56,21 +58,25 @@ def conclude(
         if missing and (missing.kind not in ("signature",) and (missing.kind != "attribute" or reading.provider)):
             return by_lookup(reading, knowledge, versions)
     if inside:
-        return from_match(inside[0][0], inside[0][1], versions)
+        return from_match(inside[0][0], inside[0][1], versions, knowledge.names)
     for reading in readings:
         if reading.missing:
             return by_lookup(reading, knowledge, versions)
     return _unexplained(traceback, readings, versions)
 
 
-def from_match(match: Match, reading: Reading | None, versions: Versions) -> Diagnosis:
+def from_match(match: Match, reading: Reading | None, versions: Versions, names_table: Names) -> Diagnosis:
     """What a log rule says about its match."""
     rule, hit = match.rule, match.last if match.rule.until else match.first
     values = dict(hit.groups)
-    if reading:
-        values.setdefault("importer", reading.importer if is_distribution(reading.importer) else "")
-        values.setdefault("provider", reading.provider if is_distribution(reading.provider) else "")
-    names = subjects(rule, values)
+    roles = {"importer": reading.importer, "provider": reading.provider} if reading else {}
+    known = {role: name for role, name in roles.items() if is_distribution(name)}
+    owner = names_table.of_path(values.get("file", ""))
+    if "importer" not in known and is_distribution(owner.name):
+        known["importer"] = owner.name
+    names = subjects(rule, {**values, **known})
+    fixes = tuple(filled_fix for fix in rule.fixes if (filled_fix := _filled_fix(fix, {**values, **known})))
+    values = {"importer": "the package", "provider": "the other package", **values, **known}
     found = finding(
         rule.id,
         rule.severity,
@@ -80,7 +86,7 @@ def from_match(match: Match, reading: Reading | None, versions: Versions) -> Dia
     )
     told = bool(names) and all(versions.of(name) for name in names)
     return Diagnosis(
-        finding=replace(found, details=(rule.explain.replace("\n", " "),), fixes=tuple(map(unproven, rule.fixes))),
+        finding=replace(found, details=_explained(rule, found.message), fixes=fixes),
         category=rule.category,
         sure=CERTAIN if told or not names else LIKELY,
         why=f"the text is that of the rule {rule.id}",
@@ -91,6 +97,18 @@ def from_match(match: Match, reading: Reading | None, versions: Versions) -> Dia
         reading=reading,
         consequence=rule.consequence,
     )
+
+
+def _filled_fix(fix: Fix, values: Mapping[str, str]) -> Fix | None:
+    """A rule's fix with the match's groups in it; None when it names what the text does not tell."""
+    command = filled(fix.command, values)
+    return None if "{" in command else unproven(replace(fix, command=command, because=filled(fix.because, values)))
+
+
+def _explained(rule: LogRule, message: str) -> tuple[str, ...]:
+    """The rule's explanation where it says more than the message."""
+    text = " ".join(rule.explain.split())
+    return () if "{" in text or text in (message, rule.title, rule.says) else (text,)
 
 
 def _partial(reading: Reading, versions: Versions) -> Diagnosis:
