@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from doctor.checks.examination import Examination
-from doctor.model import Depth, Distribution, Evidence, Finding, Fix, Location, Safety
+from doctor.model import Depth, Environment, Evidence, Finding, Fix, Location, Safety
 from doctor.rulebook.match import contradicts, culprits, holds
-from doctor.rulebook.requirements import split_pin
+from doctor.rulebook.requirements import requirement, split_pin
 from doctor.rulebook.rules import Breakage, Stack
 
 
@@ -22,11 +22,12 @@ def check(examination: Examination) -> Iterator[Finding]:
         if breakage.contract and examination.depth is not Depth.METADATA:
             continue
         if holds(breakage, examination.environment):
-            yield finding_of(breakage, culprits(breakage, examination.environment), examination.stack)
+            yield finding_of(breakage, examination.environment, examination.stack)
 
 
-def finding_of(breakage: Breakage, subjects: tuple[Distribution, ...], stack: Stack | None) -> Finding:
+def finding_of(breakage: Breakage, environment: Environment, stack: Stack | None) -> Finding:
     """The finding that a breakage rule words, with the fixes as the recognised stack allows them."""
+    subjects = culprits(breakage, environment)
     path, _, line = breakage.where.rpartition(":")
     return Finding(
         rule=breakage.id,
@@ -37,7 +38,7 @@ def finding_of(breakage: Breakage, subjects: tuple[Distribution, ...], stack: St
         details=explanation(breakage),
         symbol=breakage.symbol or None,
         where=Location(path=path, line=int(line)) if path else None,
-        fixes=fixes_of(breakage, stack),
+        fixes=fixes_of(breakage, environment, stack),
     )
 
 
@@ -46,11 +47,19 @@ def explanation(breakage: Breakage) -> tuple[str, ...]:
     return tuple(" ".join(paragraph.split()) for paragraph in breakage.explain.split("\n\n"))
 
 
-def fixes_of(breakage: Breakage, stack: Stack | None) -> tuple[Fix, ...]:
-    """The rule's fixes, safe ones first; one that a pin of the stack forbids is unsafe and says so."""
-    fixes = [_within(fix, stack) for fix in breakage.fixes] if stack else list(breakage.fixes)
+def fixes_of(breakage: Breakage, environment: Environment, stack: Stack | None) -> tuple[Fix, ...]:
+    """The rule's fixes for this environment, safe ones first; one that a pin of the stack forbids is unsafe."""
+    fixes = [_with_pins(fix, environment) for fix in breakage.fixes]
+    if stack is not None:
+        fixes = [_within(fix, stack) for fix in fixes]
     order = (Safety.SAFE, Safety.UNSAFE, Safety.MANUAL)
     return tuple(sorted(fixes, key=lambda fix: order.index(fix.safety)))
+
+
+def _with_pins(fix: Fix, environment: Environment) -> Fix:
+    """The fix with what it reinstalls named as it is installed, so that no other version comes."""
+    installed = [environment.distribution(requirement(name).name) for name in fix.reinstall]
+    return replace(fix, reinstall=tuple(distribution.pin for distribution in installed if distribution))
 
 
 def _within(fix: Fix, stack: Stack) -> Fix:

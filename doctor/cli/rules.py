@@ -13,7 +13,7 @@ from doctor.errors import UsageError
 from doctor.render.escape import shown
 from doctor.rulebook.explain import columns, describe
 from doctor.rulebook.load import all_rules, kind_of, load_bench
-from doctor.rulebook.rules import Rule
+from doctor.rulebook.rules import LogRule, Rule
 from doctor.rulebook.schema import valid_id
 from doctor.rulebook.sources import FOLDERS, KINDS, SUFFIX, builtin_ids
 from doctor.rulebook.template import template
@@ -63,7 +63,7 @@ def test_rules(paths: tuple[str, ...]) -> int:
     Exit code: 0 all hold, 1 something does not hold, 3 a rule cannot be read.
     """
     bench = load_bench(paths, current_settings().rules)
-    failures = try_rules(bench.rules, bench.rulebook)
+    failures = try_rules(bench.rules, bench.rulebook, _speaks)
     for complaint in bench.complaints:
         say(f"{complaint}\n")
     for failure in failures:
@@ -117,6 +117,18 @@ def new_rule(kind: str, rule_id: str, into: str) -> int:
         raise UsageError(f"{shown(str(path))} cannot be written: {error.strerror or error}.") from error
     say(f"{shown(str(path))} is written. Fill it in, then: acdoctor rules test {shown(str(path))}\n")
     return 0
+
+
+def _speaks(rule: LogRule, text: str) -> bool:
+    """Whether triage, reading a log of this text with this rule alone, finds it."""
+    from doctor.triage.matching import matches, patterns  # noqa: PLC0415 - only rules about logs need it
+    from doctor.triage.scan import Scanner  # noqa: PLC0415
+    from doctor.triage.versions import Versions  # noqa: PLC0415
+
+    scanner = Scanner(patterns([rule]))
+    scanner.feed(text.encode() + b"\n")
+    digest = scanner.digest()
+    return bool(digest.of(rule.pattern)) if rule.stage else bool(matches([rule], digest, Versions()))
 
 
 def _weight(rule: Rule) -> str:

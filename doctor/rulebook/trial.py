@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,15 +22,15 @@ class Failure:
     complaint: str
 
 
-def try_rules(rules: Sequence[Rule], rulebook: Rulebook, speaks: Speaks | None = None) -> list[Failure]:
+def try_rules(rules: Sequence[Rule], rulebook: Rulebook, speaks: Speaks) -> list[Failure]:
     """All failures of some rules, judged together with the whole rulebook.
 
-    ``speaks`` tells whether a log rule finds something in a text; without it each line is searched by itself.
-    Starts one child process when there are log rules (their patterns are attacked, see ``patterns``).
+    ``speaks`` tells whether a log rule finds something in a text: how logs are read is known in the room of triage,
+    above this one. Starts one child process when there are log rules (see ``patterns``).
     """
     failures: list[Failure] = []
     for rule in rules:
-        found = (_complaints(rule, rulebook, speaks or _speaks)) if rule.status == "active" else ()
+        found = _complaints(rule, rulebook, speaks) if rule.status == "active" else ()
         failures += [Failure(rule=rule.id, complaint=complaint) for complaint in found]
     for slow in slow_patterns([rule for rule in rules if isinstance(rule, LogRule) and rule.status == "active"]):
         took = "does not end" if slow.seconds is None else f"takes {slow.seconds:.1f} s"
@@ -110,20 +109,3 @@ def _exact(text: str) -> list[tuple[str, str]]:
         return [split_pin(text)]
     except UNREADABLE:
         return []
-
-
-def _speaks(rule: LogRule, text: str) -> bool:
-    """Whether a line matches, behind one that matches ``after``, before one that matches ``until``."""
-    lines = text.splitlines()
-    after = next((n for n, line in enumerate(lines) if re.search(rule.after, line)), None) if rule.after else -1
-    if after is None:
-        return False
-    for number, line in enumerate(lines[after + 1 :], after + 1):
-        if not re.search(rule.pattern, line) or (rule.unless and re.search(rule.unless, line)):
-            continue
-        around = lines[max(0, number - 40) : number + 41]
-        if rule.near and not any(re.search(rule.near, other) for other in around):
-            continue
-        if not (rule.until and any(re.search(rule.until, other) for other in lines[number + 1 :])):
-            return True
-    return False
