@@ -5,6 +5,9 @@ import hashlib
 import http.server
 import json
 import re
+import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -30,6 +33,18 @@ def make_wheel(directory, name, version, files=None, requires=(), tag="py3-none-
             archive.writestr(member, data)
         archive.writestr(f"{dist}.dist-info/RECORD", record + f"{dist}.dist-info/RECORD,,\n")
     return path
+
+
+def install(venv, wheel):
+    """Install one wheel as users do, with uv where it is, else pip."""
+    uv = shutil.which("uv")
+    python = str(venv / "bin/python")
+    command = (
+        [uv, "pip", "install", "--python", python, "--no-deps", "--no-index", str(wheel)]
+        if uv
+        else [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--no-compile", str(wheel)]
+    )
+    subprocess.run(command, check=True, capture_output=True)
 
 
 class Server(http.server.ThreadingHTTPServer):

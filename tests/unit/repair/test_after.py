@@ -1,13 +1,10 @@
 """What the overlay shows is what an installation makes: compared file by file with a real one by uv or pip."""
 
 import os
-import shutil
-import subprocess
-import sys
 import zipfile
 
 import pytest
-from wheelhouse import make_wheel
+from wheelhouse import install, make_wheel
 
 from doctor.checks.examine import Records
 from doctor.errors import TransactionError
@@ -37,28 +34,6 @@ def chosen(path):
     wheel = opened(path)
     name = path.name.split("-")[0].replace("_", "-")
     return Chosen(candidate=Candidate(name=name, version=wheel.file.version, file=wheel.file), wheel=wheel)
-
-
-def install(venv, wheel):
-    uv = shutil.which("uv")
-    python = str(venv / "bin/python")
-    command = (
-        [uv, "pip", "install", "--python", python, "--no-deps", "--no-index", str(wheel)]
-        if uv
-        else [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            python,
-            "install",
-            "--no-deps",
-            "--no-index",
-            "--no-compile",
-            str(wheel),
-        ]
-    )
-    subprocess.run(command, check=True, capture_output=True)
 
 
 def examined(venv):
