@@ -9,7 +9,7 @@ from posixpath import dirname
 from doctor.model import FileView
 
 CONFIG_LIMIT = 256 * 1024
-_LINE = re.compile(r"^([^=\n]*)=(.*)$")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _VERSION = re.compile(r"\d+(\.\d+){0,2}")
 
 
@@ -17,16 +17,16 @@ def read_config(files: FileView, path: str) -> Mapping[str, str]:
     """The settings, keys in lower case, the last of equal keys wins; raises ``OSError`` when it cannot be read."""
     text = files.read(path, CONFIG_LIMIT).decode("utf-8", "surrogateescape")
     settings: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match:
-            settings[match[1].strip().lower()] = match[2].strip()
+    for line in _LINE_END.split(text):
+        key, mark, value = line.partition("=")
+        if mark:
+            settings[key.strip().lower()] = value.strip()
     return settings
 
 
 def system_site(config: Mapping[str, str]) -> bool:
-    """Whether the venv also sees the site directories of the Python that it was made from."""
-    return config.get("include-system-site-packages", "false").lower() == "true"
+    """Whether the venv also sees the site directories of its Python: also when the file does not say."""
+    return config.get("include-system-site-packages", "true").lower() == "true"
 
 
 def config_version(config: Mapping[str, str]) -> str:

@@ -56,7 +56,9 @@ class _Texts(importlib_metadata.Distribution):
         self._source = source
 
     def read_text(self, filename: str) -> str | None:
-        """The text, None when there is none."""
+        """The text, None when there is none; the header block was read already, and within limits."""
+        if filename in ("METADATA", "PKG-INFO"):
+            return "Metadata-Version: 2.1\n"
         return self._source.text(filename) or None
 
     def locate_file(self, path: object) -> importlib_metadata.SimplePath:
@@ -160,11 +162,11 @@ def _has_record(source: _Source, installer: str) -> bool:
 def _requires(source: _Source, headers: Headers, texts: _Texts) -> tuple[str, ...]:
     """Requirements as raw text; those of an egg-info may stand in requires.txt."""
     declared = headers.fields.get("requires-dist", ())
-    if declared or "requires.txt" not in source.names:
+    if declared or source.kind == "dist-info" or "requires.txt" not in source.names:
         return declared
     try:
         return tuple(texts.requires or ())
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OSError) as error:
         source.complain("requires-unreadable", str(error), "requires.txt")
         return ()
 
@@ -198,6 +200,6 @@ def _entry_points(source: _Source, texts: _Texts) -> tuple[EntryPoint, ...]:
     try:
         found = texts.entry_points
         return tuple(EntryPoint(group=p.group, name=p.name, value=p.value) for p in found)
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, OSError) as error:
         source.complain("entry-points-unreadable", str(error), "entry_points.txt")
         return ()

@@ -10,7 +10,6 @@ from posixpath import abspath, dirname, join
 
 from doctor.model import Environment, FileView, PathEntry, Problem
 from doctor.probe.cache import told_by
-from doctor.probe.config import system_site
 from doctor.probe.editable import read_finders
 from doctor.probe.files import DiskFiles, real_path
 from doctor.probe.installed import find_distributions
@@ -84,15 +83,13 @@ def _plan(place: Place, told: Told | None, environ: Mapping[str, str], files: Fi
     """In which order an ordinary start goes through directories."""
     version = told.interpreter.minor if told else place.version or sys.version_info[:2]
     site = _site_facts(place, told) or guessed_site_facts(place, version, environ, files)
-    virtual = place.kind == "venv"
-    system = not virtual or system_site(place.config)
     # site.check_enableusersite: not for a set-uid start, not when the user forbids it
     own_user = os.geteuid() == os.getuid() and os.getegid() == os.getgid()
-    user = site.user if system and own_user and not environ.get("PYTHONNOUSERSITE") else ""
+    user = site.user if place.sees_base and own_user and not environ.get("PYTHONNOUSERSITE") else ""
     return SearchPlan(
         pythonpath=pythonpath_entries(environ.get("PYTHONPATH", ""), os.getcwd()),  # noqa: PTH109
         stdlib=told.interpreter.stdlib_paths if told else guessed_stdlib(place, version, files),
-        sites=site_pairs(site.own, user, site.system if system else (), virtual=virtual),
+        sites=site_pairs(site.own, user, site.system if place.sees_base else (), virtual=place.kind == "venv"),
         skips_hidden=site.skips_hidden,
         pth_is_utf8=site.pth_is_utf8,
     )

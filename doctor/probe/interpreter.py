@@ -21,6 +21,8 @@ ISOLATED = ("-I", "-S", "-B")
 OLDEST = (3, 8)
 OUTPUT_LIMIT = 4 * 1024 * 1024
 _QUOTED = 200
+_MOST = 200
+"""No part of a version is larger; tags are counted down from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +90,15 @@ def understood(document: Mapping[str, Any]) -> Told:
     """Facts from the answer; raises ``StartFailure`` when they have not the form that ``inside.py`` gives them."""
     try:
         return _told(document)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise StartFailure(f"it told facts of an unknown form ({type(error).__name__}: {error})") from error
 
 
 def _told(document: Mapping[str, Any]) -> Told:
     """Build the values; every field must have its type."""
     version = tuple(int(n) for n in document["version_info"])
+    if len(version) != 3 or not all(0 <= n < _MOST for n in version):  # noqa: PLR2004 - major, minor, micro
+        raise ValueError("no Python version")
     if version[:2] < OLDEST:
         raise StartFailure(f"it is Python {_dotted(version)}; 3.8 or newer can be examined")
     markers = {str(k): _text(v) for k, v in document["markers"].items()}

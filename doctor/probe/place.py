@@ -10,7 +10,7 @@ from posixpath import basename, dirname, islink, join, lexists, normpath
 
 from doctor.errors import NotAnEnvironmentError, UsageError
 from doctor.model import FileView, Problem
-from doctor.probe.config import config_version, read_config
+from doctor.probe.config import config_version, read_config, system_site
 from doctor.probe.distributions import metadata_names
 
 _PYTHON = re.compile(r"(python|pypy|graalpy)[\d.]*[td]*(\.exe)?")
@@ -23,7 +23,8 @@ class Place:
     """A recognised environment before its interpreter is asked.
 
     ``executables`` are worth trying, best first. ``version`` is the (major, minor) that files tell, None when they
-    do not; ``full_version`` what pyvenv.cfg says, where that fits.
+    do not; ``full_version`` what pyvenv.cfg says, where that fits. ``sees_base``: the site directories of the Python
+    that it was made from belong to it.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Place:
     executables: tuple[str, ...] = ()
     config: Mapping[str, str] = field(default_factory=dict)
     config_path: str = ""
+    sees_base: bool = True
     version: tuple[int, int] | None = None
     full_version: str = ""
     problems: tuple[Problem, ...] = ()
@@ -139,11 +141,13 @@ def venv_place(path: str, files: FileView, first: str = "") -> Place:
     """A virtual environment, whole or damaged; ``first`` is the interpreter that the user named."""
     problems: list[Problem] = []
     config: Mapping[str, str] = {}
-    config_path = join(path, "pyvenv.cfg")
-    if files.facts(config_path) is None and files.facts(join(path, "bin", "pyvenv.cfg")):
-        config_path = join(path, "bin", "pyvenv.cfg")
+    config_path = join(path, "bin", "pyvenv.cfg")  # beside the interpreter comes first
+    if files.facts(config_path) is None:
+        config_path = join(path, "pyvenv.cfg")
+    sees_base = False
     try:
         config = read_config(files, config_path)
+        sees_base = system_site(config)
     except OSError as error:
         code = "config-missing" if not lexists(config_path) else "config-unreadable"
         problems.append(Problem(code=code, path=config_path, detail=error.strerror or str(error)))
@@ -165,6 +169,7 @@ def venv_place(path: str, files: FileView, first: str = "") -> Place:
         executables=tuple(executables),
         config=config,
         config_path=config_path,
+        sees_base=sees_base,
         version=version,
         full_version=told if version and _minor(told) == version else "",
         problems=tuple(problems),

@@ -52,7 +52,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _absolute(base: str, path: str) -> str:
     """``path`` as seen from ``base``, normalized; a normal path is joined without work."""
-    if path[:1] not in "/." and "/." not in path and "//" not in path:
+    if path[0] not in "/." and path[-1] != "/" and "/." not in path and "//" not in path:
         return f"{base}/{path}"
     return normpath(join(base, path))
 

@@ -70,7 +70,7 @@ def _libc_tags(libc: str, architecture: str) -> Iterator[str]:
     match = re.match(r"(\d+)\.(\d+)", version)
     if match is None:
         return
-    major, minor = int(match[1]), min(int(match[2]), 999)
+    major, minor = int(match[1][:3]), int(match[2][:3])
     if family == "musl":
         yield from (f"musllinux_{major}_{n}_{architecture}" for n in range(minor, -1, -1))
     elif family == "glibc" and architecture in _MANYLINUX and major == 2:  # noqa: PLR2004 - glibc 2
@@ -85,7 +85,7 @@ def _mac_tags(facts: TagFacts) -> Iterator[str]:
     """Tags of macOS by the release that runs, else by the one that Python was built for."""
     _, built_for, machine = (*facts.platform.split("-", 2), "", "")[:3]
     numbers = re.findall(r"\d+", facts.mac_version or built_for)[:2]
-    major, minor = (*map(int, numbers), 0, 0)[:2]
+    major, minor = (*(int(n[:3]) for n in numbers), 0, 0)[:2]
     return mac_platforms((major, minor), machine)
 
 

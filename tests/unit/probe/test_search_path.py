@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from probepatient import REAL, Venv, environment_variables, interpreters, make_venv, real_search_path
@@ -92,6 +93,33 @@ def test_a_python_by_itself(python, tmp_path):
     assert by_prefix.kind == found.kind
     if by_prefix.interpreter.version == found.interpreter.version:
         assert by_prefix.search_path == found.search_path
+
+
+@pytest.mark.parametrize("python", SOME)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "include-system-site-packages = TRUE",
+        "include-system-site-packages = yes",
+        " Include-System-Site-Packages=true\ninclude-system-site-packages = false",
+        "x\x0binclude-system-site-packages = false",
+    ],
+)
+def test_what_the_configuration_says_of_the_base(python, line, tmp_path):
+    venv = make_venv(tmp_path / "v", python)
+    config = venv.path / "pyvenv.cfg"
+    config.write_text(f"home = {Path(python).parent}\n{line}\n")
+    environ = environment_variables(tmp_path / "home")
+    assert paths(probe_environment(str(venv.path), environ=environ)) == real_search_path(venv.python, environ)
+
+
+def test_a_configuration_beside_the_interpreter_comes_first(tmp_path):
+    venv = make_venv(tmp_path / "v")
+    text = (venv.path / "pyvenv.cfg").read_text()
+    (venv.path / "bin" / "pyvenv.cfg").write_text(text.replace("= false", "= true"))
+    environ = environment_variables(tmp_path / "home")
+    assert paths(probe_environment(str(venv.path), environ=environ)) == real_search_path(venv.python, environ)
 
 
 def test_a_copied_interpreter_and_lib64(tmp_path):
