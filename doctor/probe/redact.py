@@ -72,8 +72,9 @@ _SAFE_VALUES = re.compile(r"(?i)^(?:none|null|true|false|missing|invalid|expired
 class Redactor:
     """Takes secrets out of text; user names learnt from home directories go everywhere they stand as a word."""
 
-    def __init__(self, users: Iterable[str] = ()) -> None:
-        """``users`` are names to take out from the beginning."""
+    def __init__(self, users: Iterable[str] = (), *, home: str = "~") -> None:
+        """``users`` are names to take out from the beginning; ``home`` is written for a home directory."""
+        self._home = home
         self._users: dict[str, None] = {}
         for user in users:
             self.learn(user)
@@ -92,7 +93,7 @@ class Redactor:
         """The text without secrets."""
         text = _secrets(text) if len(text) > 3 else text  # noqa: PLR2004
         self.study(text)
-        text = _HOME.sub(lambda m: "~", text)
+        text = _HOME.sub(lambda _: self._home, text)
         text = _MAIL.sub(MAIL, text)
         text = _LOGIN.sub(lambda m: m[0] if m["user"] == "git" else f"{USER}@", text)
         for user in self._users:
