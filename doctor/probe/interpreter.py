@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import exists, islink, realpath
@@ -96,35 +96,47 @@ def understood(document: Mapping[str, Any]) -> Told:
 
 def _told(document: Mapping[str, Any]) -> Told:
     """Build the values; every field must have its type."""
+    version = _version(document)
+    site = document["site"]
+    return Told(
+        interpreter=_interpreter(document, version),
+        site=SiteFacts(
+            own=_texts(site["own"]),
+            system=_texts(site["system"]),
+            user=_text(site["user"]),
+            skips_hidden=bool(site["skips_hidden"]),
+            pth_is_utf8=bool(site["pth_is_utf8"]),
+        ),
+        virtual=bool(document["virtual"]),
+        platform=_text(document["paths"]["platform"]),
+        depends_on=_texts(document["depends_on"]),
+    )
+
+
+def _version(document: Mapping[str, Any]) -> tuple[int, int]:
+    """The interpreter's (major, minor); raises ``StartFailure`` for one that is too old."""
     version = tuple(int(n) for n in document["version_info"])
     if len(version) != 3 or not all(0 <= n < _MOST for n in version):  # noqa: PLR2004 - major, minor, micro
         raise ValueError("no Python version")
+    dotted = ".".join(map(str, version))
     if version[:2] < OLDEST:
-        raise StartFailure(f"it is Python {_dotted(version)}; 3.8 or newer can be examined")
+        raise StartFailure(f"it is Python {dotted}; 3.8 or newer can be examined")
+    if not _text(document["markers"]["python_full_version"]).startswith(dotted):
+        raise ValueError("two different Python versions")
+    return version[0], version[1]
+
+
+def _interpreter(document: Mapping[str, Any], version: tuple[int, int]) -> Interpreter:
+    """The facts that all rooms share."""
     markers = {str(k): _text(v) for k, v in document["markers"].items()}
-    paths, site = document["paths"], document["site"]
-    platform, libc = _text(paths["platform"]), _text(document["libc"])
-    suffixes = _texts(document["suffixes"])
-    pointer_bits = int(document["pointer_bits"])
-    tags = wheel_tags(
-        TagFacts(
-            implementation=markers["implementation_name"],
-            version=(version[0], version[1]),
-            abiflags=_text(document["abiflags"]),
-            suffixes=suffixes,
-            platform=platform,
-            libc=libc,
-            pointer_bits=pointer_bits,
-            mac_version=_text(document["mac_version"]),
-        )
-    )
-    interpreter = Interpreter(
+    paths, pointer_bits = document["paths"], int(document["pointer_bits"])
+    return Interpreter(
         executable=_text(document["executable"]),
-        version=_text(markers["python_full_version"]) or _dotted(version),
+        version=markers["python_full_version"],
         implementation=markers["implementation_name"],
         markers=markers,
-        tags=tags,
-        suffixes=suffixes,
+        tags=_tags(document, version),
+        suffixes=_texts(document["suffixes"]),
         stdlib=_texts(document["stdlib"]),
         builtins=_texts(document["builtins"]),
         stdlib_paths=_texts(document["stdlib_paths"]),
@@ -134,22 +146,25 @@ def _told(document: Mapping[str, Any]) -> Told:
         platlib=_text(paths["platlib"]),
         scripts=_text(paths["scripts"]),
         machine=linux_architectures(markers["platform_machine"], pointer_bits)[0],
-        libc=libc,
+        libc=_text(document["libc"]),
         byteorder=_text(document["byteorder"]),
         pointer_bits=pointer_bits,
     )
-    return Told(
-        interpreter=interpreter,
-        site=SiteFacts(
-            own=_texts(site["own"]),
-            system=_texts(site["system"]),
-            user=_text(site["user"]),
-            skips_hidden=bool(site["skips_hidden"]),
-            pth_is_utf8=bool(site["pth_is_utf8"]),
-        ),
-        virtual=bool(document["virtual"]),
-        platform=platform,
-        depends_on=_texts(document["depends_on"]),
+
+
+def _tags(document: Mapping[str, Any], version: tuple[int, int]) -> tuple[str, ...]:
+    """The wheel tags that follow from the facts."""
+    return wheel_tags(
+        TagFacts(
+            implementation=_text(document["markers"]["implementation_name"]),
+            version=version,
+            abiflags=_text(document["abiflags"]),
+            suffixes=_texts(document["suffixes"]),
+            platform=_text(document["paths"]["platform"]),
+            libc=_text(document["libc"]),
+            pointer_bits=int(document["pointer_bits"]),
+            mac_version=_text(document["mac_version"]),
+        )
     )
 
 
@@ -165,10 +180,6 @@ def _texts(values: object) -> tuple[str, ...]:
     if not isinstance(values, list):
         raise TypeError(f"list expected, not {type(values).__name__}")
     return tuple(_text(value) for value in values)
-
-
-def _dotted(version: Sequence[int]) -> str:
-    return ".".join(map(str, version))
 
 
 def _musl(markers: str) -> str:
