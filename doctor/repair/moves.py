@@ -65,7 +65,7 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     for fix in finding.fixes:
         if fix.safety is not Safety.MANUAL:
             move = move_of_fix(fix, scene)
-            if move:
+            if move and (fix.safety is Safety.SAFE or all(_is_known(c.name, scene) for c in move.install)):
                 yield move
     names = [subject_name(s) for s in finding.subjects]
     if finding.evidence is Evidence.FILE:
@@ -148,6 +148,16 @@ def _undeclared(name: str, scene: Scene) -> Iterator[Move]:
     fitting = [c for c in scene.candidates(name) if all(_admits(t, c.version) for _, t in texts)]
     for candidate in (nearest(fitting, None) or nearest(scene.candidates(name), None))[:4]:
         yield Move(install=(candidate,), rank=1, because=f"{texts[0][0].pin} imports it")
+
+
+def _is_known(name: str, scene: Scene) -> bool:
+    """The name is installed, or the metadata of what is installed speaks of it, or the stack does."""
+    environment = scene.environment
+    return (
+        environment.distribution(name) is not None
+        or any(pin.name == name for pin in scene.policy.pins)
+        or any(_names(text) == name for d in environment.distributions for text in d.requires)
+    )
 
 
 def _names(text: str) -> str:
