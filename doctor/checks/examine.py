@@ -19,6 +19,7 @@ from doctor.rulebook.match import recognise
 from doctor.rulebook.rules import Rulebook, Stack
 
 NO_STACK = "none"
+_KINDS = ("breakage", "stack", "native")  # log rules are for triage, and a hundred regular expressions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def examine(path: str, options: Options) -> Report:
         UsageError: no stack has the id that was asked for.
     """
     started = time.monotonic()
-    rulebook = load_rulebook(options.rules)
+    rulebook = load_rulebook(options.rules, _KINDS)
     environment = probe_environment(path, timeout=options.timeout)
     report = examine_environment(environment, DiskFiles(), rulebook, options)
     return replace(report, tally=replace(report.tally, seconds=time.monotonic() - started))

@@ -88,7 +88,17 @@ class _Patient:
 def _make_patient(path: str) -> _Patient:
     """The venv with the packages; raises ``IndexUnavailableError`` when they cannot be had."""
     made = run(
-        [sys.executable, "-I", "-m", "virtualenv", "--quiet", "--no-download", "--no-periodic-update", path],
+        [
+            sys.executable,
+            "-I",
+            "-m",
+            "virtualenv",
+            "--quiet",
+            "--no-download",
+            "--no-periodic-update",
+            "--no-setuptools",
+            path,
+        ],
         timeout=_START_SECONDS,
     )
     if not made.ok:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from doctor.model import Finding, Fix, Safety
@@ -102,16 +103,19 @@ def _cure(word: str, fix: Fix, page: Page) -> list[Row]:
 
 
 def _folded(cause: Cause, page: Page) -> Iterator[Row]:
-    """What is gone with the cause, counted, the first few in a line each."""
+    """What is gone with the cause, counted, the first few in a line each; the same sentence once."""
     if not cause.folded:
         return
     yield Row(text=f"{_INDENT}explains {counted(len(cause.folded), 'more finding')}:", style="faint")
-    wanted = cause.folded if page.verbose else cause.folded[:_FOLDED_SHOWN]
-    for finding in wanted:
-        for line in wrapped(finding.message, page.width, first=f"{_INDENT}  {page.symbol('note')} ", rest=_INDENT * 2):
+    times = Counter(finding.message for finding in cause.folded)
+    wanted = list(times) if page.verbose else list(times)[:_FOLDED_SHOWN]
+    for message in wanted:
+        text = message if times[message] == 1 else f"{message} ({times[message]} times)"
+        for line in wrapped(text, page.width, first=f"{_INDENT}  {page.symbol('note')} ", rest=_INDENT * 2):
             yield Row(text=line, style="faint")
-    if len(wanted) < len(cause.folded):
-        yield Row(text=f"{_INDENT}    and {len(cause.folded) - len(wanted)} more with -v", style="faint")
+    left = len(cause.folded) - sum(times[message] for message in wanted)
+    if left:
+        yield Row(text=f"{_INDENT}    and {left} more with -v", style="faint")
 
 
 def _indented(text: str, page: Page) -> Iterator[Row]:

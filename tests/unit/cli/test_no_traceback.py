@@ -201,7 +201,8 @@ def test_an_environment_that_is_a_loop(acdoctor, tmp_path, venv):
 @pytest.mark.parametrize("text", [b"", b"\xff\x00", b"home", b"home = /nowhere\n", b"home = \x1b[2J\n=\n= =\n"])
 def test_a_damaged_pyvenv_cfg(acdoctor, venv, text):
     (venv / "pyvenv.cfg").write_bytes(text)
-    _report(_check(acdoctor, venv), 0, 1)
+    # no deeper: without its base such an environment may be the whole Python that it was made from
+    _report(_check(acdoctor, venv, "--depth", "metadata"), 0, 1)
 
 
 def test_a_pyvenv_cfg_that_is_a_folder(acdoctor, venv):
