@@ -7,8 +7,9 @@ import click
 from doctor.checks.examine import Options, examine
 from doctor.cli.commands import COMMANDS
 from doctor.cli.output import deliver, page_for, progress
-from doctor.cli.settings import current_settings
-from doctor.model import Depth, Severity
+from doctor.cli.settings import Settings, current_settings
+from doctor.errors import UsageError
+from doctor.model import Depth, Report, Severity
 from doctor.probe.locate import resolve_environment_path
 from doctor.render.escape import shown
 from doctor.render.json import render_json
@@ -37,10 +38,18 @@ _FIX = "acdoctor fix   (shows the plan; --apply carries it out)"
     show_default=True,
     help="The least severe finding that makes the exit code 1.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--snapshot", metavar="FILE", default="", help="Examine what `acdoctor snapshot` saved elsewhere.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", default="", help="Write the report to FILE.")
 def check(
-    venv: str | None, depth: str, stack: str, entries: tuple[str, ...], fail_on: str, form: str, output: str
+    venv: str | None,
+    depth: str,
+    stack: str,
+    entries: tuple[str, ...],
+    fail_on: str,
+    snapshot: str,
+    form: str,
+    output: str,
 ) -> int:
     """Find what is broken in an environment, and what cures it.
 
@@ -56,13 +65,28 @@ def check(
         rules=settings.rules,
         fail_on=Severity(fail_on),
     )
-    path = resolve_environment_path(venv)
+    path = snapshot or resolve_environment_path(venv)
     with progress(f"examining {shown(path)}", settings):
-        report = examine(path, options)
+        report = _examined_snapshot(path, venv, options, settings) if snapshot else examine(path, options)
     if form == "json":
         text = render_json(report)
+    elif form == "html":
+        from doctor.render.html import render_html  # noqa: PLC0415 - only for those who want it
+
+        text = render_html(report)
     else:
         next_step = _FIX if "fix" in COMMANDS else ""
         text = render_text(report, page_for(settings, next_step=next_step, to_file=output not in ("", "-")))
     deliver(text, output)
     return report.exit_code
+
+
+def _examined_snapshot(path: str, venv: str | None, options: Options, settings: Settings) -> Report:
+    """The report on a saved environment; its files are read from the index's wheels."""
+    if venv is not None:
+        raise UsageError("Give an environment or --snapshot, not both.")
+    from doctor.index.index import open_index  # noqa: PLC0415
+    from doctor.probe.snapshot import load_snapshot  # noqa: PLC0415
+    from doctor.triage.snapshot_files import examine_snapshot  # noqa: PLC0415
+
+    return examine_snapshot(load_snapshot(path), options, open_index(offline=settings.offline))

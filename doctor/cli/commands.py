@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("doctor.cli.history:history", "What was changed in an environment, when, by whom, why."),
     "rollback": ("doctor.cli.rollback:rollback", "Take a repair back, byte for byte."),
     "undo": ("doctor.cli.rollback:undo", "Take back what acdoctor did last."),
+    "snapshot": ("doctor.cli.snapshot:snapshot", "Save an environment in one file without secrets, for support."),
     "triage": ("doctor.cli.triage:triage", "Say what a pasted error, a log or a silent run means."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),

@@ -28,6 +28,8 @@ LIMIT = 64 * 1024**2
 _HOME = "/home/user"
 _DEVIATIONS = 200
 _SCRIPT_BYTES = 400
+_STDLIB_FILES = 4000
+_STDLIB_LEFT_OUT = frozenset("__pycache__ site-packages dist-packages test tests idlelib turtledemo idle_test lib2to3 ensurepip _bundled".split())
 _PLAIN_KEYS = frozenset(
     "name display_name version wheel_tags tags stdlib builtins suffixes top_level extras kind markers implementation code".split()
 )
@@ -60,7 +62,9 @@ class FilesOf:
 class Snapshot:
     """A saved patient. ``files`` are by metadata path, ``scripts`` the first bytes of what is in its bin.
 
-    ``reaches`` are the modules that local (editable or unrecorded) code imports at its top level.
+    ``present`` are programs that these lines name and that exist. ``stdlib`` are the files of the standard library,
+    relative to the first of its directories that has them. ``reaches`` are the modules that local (editable or
+    unrecorded) code imports at its top level.
     """
 
     environment: Environment
@@ -68,6 +72,8 @@ class Snapshot:
     made_by: str = ""
     files: Mapping[str, FilesOf] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
+    present: tuple[str, ...] = ()
+    stdlib: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reaches: tuple[str, ...] = ()
 
 
@@ -79,12 +85,15 @@ def take_snapshot(environment: Environment, files: FileView) -> Snapshot:
         if d.metadata_path and d.has_record
     }
     local = [place for d in environment.distributions for place in _local_places(d, environment)]
+    scripts = _scripts(environment, files)
     snapshot = Snapshot(
         environment=environment,
         made_on=datetime.now(tz=UTC).isoformat(timespec="seconds"),
         made_by=f"acdoctor {__version__}",
         files=facts,
-        scripts=_scripts(environment, files),
+        scripts=scripts,
+        present=_present(environment, scripts, files),
+        stdlib=_stdlib(environment, files),
         reaches=imported_modules(dict.fromkeys([*environment.editable.values(), *local]), files),
     )
     return _redacted(snapshot)
@@ -99,6 +108,8 @@ def dump_snapshot(snapshot: Snapshot) -> str:
         "environment": _compact(asdict(snapshot.environment)),
         "files": {path: _compact(asdict(facts)) for path, facts in sorted(snapshot.files.items())},
         "scripts": dict(sorted(snapshot.scripts.items())),
+        "present": list(snapshot.present),
+        "stdlib": {path: " ".join(names) for path, names in sorted(snapshot.stdlib.items())},
         "reaches": list(snapshot.reaches),
     }
     return _lines(value)
@@ -137,6 +148,8 @@ def parse_snapshot(data: bytes, path: str = "the snapshot") -> Snapshot:
             made_by=str(value.get("made_by", "")),
             files={str(k): _build(FilesOf, v, f"files.{k}") for k, v in dict(value.get("files", {})).items()},
             scripts={str(k): str(v) for k, v in dict(value.get("scripts", {})).items()},
+            present=tuple(str(name) for name in value.get("present", ())),
+            stdlib={str(k): tuple(str(v).split()) for k, v in dict(value.get("stdlib", {})).items()},
             reaches=tuple(str(name) for name in value.get("reaches", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -210,6 +223,33 @@ def _scripts(environment: Environment, files: FileView) -> dict[str, str]:
     return found
 
 
+def _present(environment: Environment, scripts: Mapping[str, str], files: FileView) -> tuple[str, ...]:
+    """The interpreter, and the programs named by the first lines of scripts, as far as they exist."""
+    named = [text[2:].split("\n", 1)[0].strip().split(" ")[0] for text in scripts.values()]
+    if environment.interpreter:
+        named.append(environment.interpreter.executable)
+    return tuple(path for path in sorted(set(named)) if path.startswith("/") and files.facts(path) is not None)
+
+
+def _stdlib(environment: Environment, files: FileView) -> dict[str, tuple[str, ...]]:
+    """Modules of the standard library by directory; its tests and what is installed below it are left out."""
+    found: dict[str, tuple[str, ...]] = {}
+    for place in environment.interpreter.stdlib_paths if environment.interpreter else ():
+        names: list[str] = []
+        waiting = [""]
+        while waiting and len(names) < _STDLIB_FILES:
+            below = waiting.pop()
+            for name in files.listing(f"{place}/{below}".rstrip("/")) or ():
+                path = f"{below}{name}"
+                if name.endswith((".py", ".so")):
+                    names.append(path)
+                elif "." not in name and name not in _STDLIB_LEFT_OUT and " " not in name:
+                    waiting.append(f"{path}/")
+        if names:
+            found[place] = tuple(sorted(names))
+    return found
+
+
 def _redacted(snapshot: Snapshot) -> Snapshot:
     """The same without secrets, user names and home directories; paths stay absolute."""
     redact = Redactor(home=_HOME)
@@ -221,6 +261,8 @@ def _redacted(snapshot: Snapshot) -> Snapshot:
         environment=_build(Environment, clean["environment"], "environment"),
         files={path: _build(FilesOf, facts, path) for path, facts in clean["files"].items()},
         scripts=clean["scripts"],
+        present=tuple(clean["present"]),
+        stdlib={redact(path): names for path, names in snapshot.stdlib.items()},
     )
 
 
