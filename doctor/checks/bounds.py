@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -35,7 +35,12 @@ def tightest(joint: SpecifierSet) -> list[str]:
         known = [(bound, operator, text) for bound, operator, text in bounds if bound is not None]
         if known:
             kept.add(choose(known)[2])
-    return sorted(kept, key=lambda clause: (clause[0] in "<!", clause))
+    return in_order(kept)
+
+
+def in_order(clauses: Iterable[object]) -> list[str]:
+    """Lower bounds first, as people write them."""
+    return sorted(map(str, clauses), key=lambda clause: (clause[0] in "<!", clause))
 
 
 def contradictory(joint: SpecifierSet) -> bool:

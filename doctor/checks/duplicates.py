@@ -44,7 +44,12 @@ def duplicates(examination: Examination) -> Iterator[Sequence[Distribution]]:
     for distribution in examination.environment.distributions:
         if distribution.kind in {"dist-info", "egg-info"}:
             groups.setdefault((distribution.location, distribution.name), []).append(distribution)
-    return (group for group in groups.values() if len(group) > 1)
+    return (group for group in groups.values() if len(group) > 1 and not _packaged(group))
+
+
+def _packaged(group: Sequence[Distribution]) -> bool:
+    """Linux distributions put an egg-info beside the dist-info of the same release; that is no interrupted upgrade."""
+    return len({d.version for d in group}) == 1 and {d.kind for d in group} == {"dist-info", "egg-info"}
 
 
 def stale_metadata(examination: Examination) -> frozenset[str]:

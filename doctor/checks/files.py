@@ -11,14 +11,26 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import basename
 
 from doctor.checks.duplicates import stale_metadata
 from doctor.checks.examination import Examination
 from doctor.checks.importance import Part, part_of
 from doctor.checks.words import count, named, some
-from doctor.model import Depth, Distribution, Evidence, FileView, Finding, Fix, Location, RecordedFile, Safety, Severity
+from doctor.model import (
+    Depth,
+    Distribution,
+    Environment,
+    Evidence,
+    FileView,
+    Finding,
+    Fix,
+    Location,
+    RecordedFile,
+    Safety,
+    Severity,
+)
 
 RULE = "files"
 _EXAMPLES = 5
@@ -43,7 +55,8 @@ def check(examination: Examination) -> Iterator[Finding]:
             records = examination.records.get(distribution.metadata_path, ())
             damage = _compare(distribution, records, examination)
             if damage.missing or damage.emptied or damage.changed:
-                yield _damaged(distribution, damage, _needed(distribution, records) if damage.missing else 0)
+                needed = _needed(distribution, records) if damage.missing else 0
+                yield _as_packaged(_damaged(distribution, damage, needed), examination.environment)
             elif damage.spare:
                 yield _stripped(distribution, damage.spare)
 
@@ -117,6 +130,14 @@ def _damaged(distribution: Distribution, damage: _Damage, needed: int) -> Findin
         fixes=(reinstall(distribution, count(len(touched), "file")),),
         covers=tuple(touched),
     )
+
+
+def _as_packaged(finding: Finding, environment: Environment) -> Finding:
+    """A Linux distribution strips, splits and patches what it packages, and leaves RECORD as it was."""
+    if environment.kind != "system":
+        return finding
+    severity = Severity.WARNING if finding.severity is Severity.ERROR else Severity.NOTE
+    return replace(finding, severity=severity, details=(*finding.details, "The system's packages often differ so."))
 
 
 def _headline(distribution: Distribution, damage: _Damage, needed: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,14 +14,7 @@ from doctor.model import Distribution, Environment
 from doctor.rulebook.match import marker_environment
 from doctor.rulebook.requirements import UNREADABLE, requirement
 
-_OTHER_MACHINES = (
-    "platform_machine",
-    "platform_system",
-    "sys_platform",
-    "os_name",
-    "platform_version",
-    "platform_release",
-)
+_SOME_MACHINES = re.compile(r"platform_machine|(?:sys_platform|platform_system|os_name)\s*==")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +32,8 @@ class Need:
 
     @property
     def for_some_machines(self) -> bool:
-        """Whether its marker limits it to some platforms: what a host or container often brings itself."""
-        marker = str(self.requirement.marker or "")
-        return any(variable in marker for variable in _OTHER_MACHINES)
+        """Whether its marker selects some platforms: what a host or container often brings itself."""
+        return _SOME_MACHINES.search(str(self.requirement.marker or "")) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

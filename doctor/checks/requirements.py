@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from doctor.checks.bounds import joint_requirement
+from doctor.checks.bounds import in_order, joint_requirement
 from doctor.checks.examination import Examination
 from doctor.checks.needs import Need, Needs, find_needs
 from doctor.checks.origins import other_origin
@@ -97,8 +97,7 @@ def _declared(asked: Sequence[Need]) -> tuple[str, ...]:
 
 def _text(need: Need) -> str:
     """The requirement without its marker."""
-    clauses = ",".join(sorted(str(clause) for clause in need.requirement.specifier))
-    return f"{need.name}{clauses}"
+    return f"{need.name}{','.join(in_order(need.requirement.specifier))}"
 
 
 def _reason_of(distribution: Distribution, needs: Needs) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from doctor.checks import (
     breakages,
+    commands,
     configuration,
     duplicates,
     files,
@@ -19,8 +20,8 @@ from doctor.checks import (
     ownership,
     pth,
     requirements,
-    scripts,
     shadows,
+    shebangs,
     stack_pins,
 )
 from doctor.checks.examination import Check, Examination
@@ -43,7 +44,8 @@ BY_FILES: tuple[tuple[str, Check], ...] = (
     ("files", files.check),
     ("native code", native.check),
     ("ownership", ownership.check),
-    ("scripts", scripts.check),
+    ("commands", commands.check),
+    ("shebangs", shebangs.check),
     ("pth files", pth.check),
     ("shadows", shadows.check),
 )

@@ -53,8 +53,8 @@ def _limited(need: Need) -> str:
 
 
 def _other_ways(environment: Environment) -> str:
-    other = environment.kind in {"conda", "target"}
-    return "It may come in another way than as a Python distribution." if other else ""
+    other = environment.kind != "venv"
+    return "In such an environment it may come in another way than as a Python distribution." if other else ""
 
 
 def other_build(name: str, environment: Environment) -> str:

@@ -1,19 +1,19 @@
-"""Console scripts: commands that are gone, and commands whose first line names an interpreter that is not this one."""
+"""Console scripts whose first line names an interpreter that is gone, or is not the one of this environment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from posixpath import dirname, join
 
+from doctor.checks.commands import RULE, has_scripts, owners
 from doctor.checks.examination import Examination
 from doctor.checks.files import reinstall
 from doctor.checks.interpreter import recreate
 from doctor.checks.words import ENVIRONMENT, count, named, some, title
 from doctor.model import Distribution, Environment, Evidence, FileView, Finding, Fix, Location, Safety, Severity
 
-RULE = "scripts"
 _HEAD = 1024
 _MANY_OWNERS = 3
 _PYTHON = re.compile(r"(python|pypy)[\d.]*[a-z]?$")
@@ -32,12 +32,9 @@ class _Scripts:
 def check(examination: Examination) -> Iterator[Finding]:
     """What keeps commands of the environment from starting."""
     environment = examination.environment
-    if environment.kind == "target" or not environment.scripts_dir:
+    if not has_scripts(environment):
         return
-    owners = _owners(examination)
-    present = examination.files.listing(environment.scripts_dir) or ()
-    yield from _missing(owners, frozenset(present), environment)
-    groups = _by_interpreter(present, owners, examination)
+    groups = _by_interpreter(owners(examination), examination)
     if environment.start_failure:  # then a dead link is the interpreter's trouble, not the scripts'
         groups = {path: s for path, s in groups.items() if dirname(path) != environment.scripts_dir}
     gone = {path: scripts for path, scripts in groups.items() if examination.files.facts(path) is None}
@@ -48,55 +45,17 @@ def check(examination: Examination) -> Iterator[Finding]:
             yield _elsewhere(path, groups[path], environment)
 
 
-def _owners(examination: Examination) -> dict[str, Distribution]:
-    """Name of each recorded script -> the distribution that it is of."""
-    prefix = f"{examination.environment.scripts_dir}/"
-    return {
-        record.path[len(prefix) :]: distribution
-        for distribution in reversed(examination.environment.distributions)
-        for record in examination.records.get(distribution.metadata_path, ())
-        if record.path.startswith(prefix)
-    }
-
-
-def _missing(owners: dict[str, Distribution], present: frozenset[str], environment: Environment) -> Iterator[Finding]:
-    """Commands that were installed and are gone, one finding for each distribution."""
-    gone: dict[str, list[str]] = {}
-    for name, distribution in sorted(owners.items()):
-        if name not in present and "/" not in name and not name.endswith(".pyc"):
-            gone.setdefault(distribution.name, []).append(name)
-    for names in gone.values():
-        distribution = owners[names[0]]
-        declared = {point.name for point in distribution.entry_points if point.group.endswith("_scripts")}
-        place = title(environment.scripts_dir)
-        yield Finding(
-            rule=RULE,
-            severity=Severity.ERROR if declared.intersection(names) else Severity.WARNING,
-            subjects=(distribution.pin,),
-            message=f"the {'command' if len(names) == 1 else 'commands'} {some(names)} of {named(distribution)} "
-            f"{'is' if len(names) == 1 else 'are'} gone from {place}",
-            evidence=Evidence.FILE,
-            details=(f"missing: {some([f'{place}/{name}' for name in names], 5)}",),
-            symbol=f"{place}/{names[0]}",
-            fixes=(reinstall(distribution, count(len(names), "command")),),
-            covers=tuple(f"{place}/{name}" for name in names),
-        )
-
-
-def _by_interpreter(
-    present: Sequence[str], owners: dict[str, Distribution], examination: Examination
-) -> dict[str, _Scripts]:
+def _by_interpreter(owned: Mapping[str, Distribution], examination: Examination) -> dict[str, _Scripts]:
     """Scripts by the interpreter that their first line names; what is no Python script is left out."""
     groups: dict[str, _Scripts] = {}
-    for name in present:
-        interpreter = _PYTHON.match(name) is None and shebang(
-            join(examination.environment.scripts_dir, name), examination.files
-        )
-        if interpreter and _PYTHON.search(interpreter):
+    place = examination.environment.scripts_dir
+    for name in examination.files.listing(place) or ():
+        interpreter = "" if _PYTHON.match(name) else shebang(join(place, name), examination.files)
+        if _PYTHON.search(interpreter):
             scripts = groups.setdefault(interpreter, _Scripts())
             scripts.names.append(name)
-            if name in owners:
-                scripts.owners.setdefault(owners[name].name, owners[name])
+            if name in owned:
+                scripts.owners.setdefault(owned[name].name, owned[name])
     return groups
 
 
@@ -131,7 +90,7 @@ def _dead(gone: dict[str, _Scripts], examination: Examination) -> Iterator[Findi
             continue
         for owner in scripts.owners.values():
             yield _dead_of(owner, path, scripts, environment)
-        if not scripts.owners:
+        if not scripts.owners and environment.kind == "venv":
             yield _orphans(path, scripts, environment)
 
 
