@@ -127,7 +127,8 @@ class Interpreter:
 class PathEntry:
     """One element of the patient's ``sys.path`` at an ordinary start, and why it is there.
 
-    ``origin``: ``stdlib``, ``site``, ``pth``, ``egg-link``, ``system-site``, ``user-site``.
+    ``origin``: ``pythonpath`` (the caller's PYTHONPATH), ``stdlib``, ``site``, ``pth``, ``system-site``, ``user-site``;
+    ``source``: the ``.pth`` file or variable that adds it.
     """
 
     path: str

@@ -152,10 +152,15 @@ def _has_record(source: _Source, installer: str) -> bool:
     """Whether the list of its files is there; for one that pip or uv installed its absence is a problem."""
     if source.kind != "dist-info":
         return "installed-files.txt" in source.names
+    complaint = "is not there"
     if "RECORD" in source.names:
-        return True
-    if installer.lower().split(" ")[0] in _NORMAL_INSTALLERS:
-        source.complain("record-missing", "", "RECORD")
+        facts = source.files.facts(join(source.path, "RECORD"))
+        if facts is not None and facts.kind == "file" and facts.size:
+            return True
+        complaint = "is empty" if facts is not None and facts.kind == "file" else "is no file"
+    # a directory that cannot be listed is a problem already
+    if source.names and installer.lower().split(" ")[0] in _NORMAL_INSTALLERS:
+        source.complain("record-missing", complaint, "RECORD")
     return False
 
 

@@ -11,7 +11,7 @@ from posixpath import abspath, dirname, join
 from doctor.model import Environment, FileView, PathEntry, Problem
 from doctor.probe.cache import told_by
 from doctor.probe.editable import read_finders
-from doctor.probe.files import DiskFiles, real_path
+from doctor.probe.files import DiskFiles, real_path, why_unseen
 from doctor.probe.installed import find_distributions
 from doctor.probe.interpreter import SiteFacts, StartFailure, Told
 from doctor.probe.layout import guessed_site_facts, guessed_stdlib
@@ -64,8 +64,15 @@ def _ask(place: Place, environ: Mapping[str, str], timeout: float) -> _Answer:
                 break  # the others are most likely the same, and waiting is dear
         else:
             return _Answer(told=told, problems=tuple(broken))
-    failure_line = broken[0].detail if broken else f"there is no python in {join(place.path, 'bin')}"
-    return _Answer(told=None, failure=failure_line)
+    return _Answer(told=None, failure=broken[0].detail if broken else _no_python(join(place.path, "bin")))
+
+
+def _no_python(scripts: str) -> str:
+    """There is nothing to start."""
+    reason = why_unseen(scripts)
+    if reason in ("", "does not exist"):
+        return f"there is no python in {scripts}"
+    return f"{scripts} cannot be searched for a python ({reason})"
 
 
 def _placed_again(place: Place, told: Told, files: FileView) -> Place:

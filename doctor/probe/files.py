@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from posixpath import realpath
+from posixpath import islink, realpath
 
 from doctor.model import FileFacts
 
@@ -16,6 +16,21 @@ def real_path(path: str) -> str:
         return realpath(path)
     except (OSError, ValueError):
         return path
+
+
+def why_unseen(path: str) -> str:
+    """Why a directory cannot be listed, in a few words; '' when it can."""
+    try:
+        with os.scandir(path):
+            return ""
+    except FileNotFoundError:
+        return "is a link to nowhere" if islink(path) else "does not exist"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "is a link that leads to itself"
+        return (error.strerror or str(error)).lower()
+    except ValueError:
+        return "is no possible path"
 
 
 class DiskFiles:

@@ -6,7 +6,7 @@ Standard library only, CPython 3.8 to 3.14, one file. It imports nothing that a 
 Debian, Fedora and conda each patch those rules.
 
     inside.py facts                one line ``acdoctor-facts:{json}``
-    inside.py names MODULE ...     one line ``acdoctor-names:{json}``: what ``dir()`` says of standard modules
+    inside.py names MODULE ...     one line ``acdoctor-names:{json}``: the names of standard modules
 """
 
 # It runs on old Pythons with as few modules loaded as possible, each imported where it is needed.
@@ -188,7 +188,8 @@ def names_in_child(module: str, channel: int) -> None:
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
     try:
-        found = dir(importlib.import_module(module))
+        loaded = importlib.import_module(module)
+        found = {*dir(loaded), *vars(loaded)}  # a module's own __dir__ may leave names out
         answer = "+" + "\n".join(name for name in found if isinstance(name, str))
     except BaseException as error:  # any way in which an import can end is an answer
         answer = "-" + type(error).__name__ + ": " + str(error)
@@ -198,7 +199,7 @@ def names_in_child(module: str, channel: int) -> None:
 
 
 def names_of(module: str) -> dict:  # type: ignore[type-arg]
-    """What ``dir()`` says of one standard module, found in a fork: a crash or a side effect stays there."""
+    """The names of one standard module, found in a fork: a crash or a side effect stays there."""
     incoming, outgoing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -7,7 +7,7 @@ from posixpath import basename, dirname, join
 
 from doctor.model import Distribution, FileView, PathEntry, Problem
 from doctor.probe.distributions import metadata_names, read_distribution
-from doctor.probe.files import real_path
+from doctor.probe.files import real_path, why_unseen
 from doctor.probe.search_path import absolute
 from doctor.probe.zipped import zipped_distributions
 
@@ -45,7 +45,7 @@ def _in_directory(
     if names is None:
         facts = files.facts(path)
         if facts is not None and facts.kind == "dir" and not any(p.path == path for p in problems):
-            problems.append(Problem(code="directory-unreadable", path=path))
+            problems.append(Problem(code="directory-unreadable", path=path, detail=why_unseen(path)))
         elif facts is not None and facts.kind == "file":
             yield from zipped_distributions(path, problems)
         return

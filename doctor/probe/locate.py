@@ -56,7 +56,7 @@ def _only_venv(environ: Mapping[str, str], cwd: str) -> str:
 
 def _is_environment(path: str) -> bool:
     """Whether a directory is a virtual environment, be it a damaged one."""
-    return any(lexists(join(path, part)) for part in ("pyvenv.cfg", "bin/python", "Scripts/python.exe"))
+    return any(lexists(join(path, part)) for part in ("pyvenv.cfg", "bin/python", "bin/python3"))
 
 
 def _not_own(path: str, source: str) -> str:

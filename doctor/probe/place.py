@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from doctor.errors import NotAnEnvironmentError, UsageError
 from doctor.model import FileView, Problem
 from doctor.probe.config import config_version, read_config, system_site
 from doctor.probe.distributions import metadata_names
+from doctor.probe.files import why_unseen
 
 _PYTHON = re.compile(r"(python|pypy|graalpy)[\d.]*[td]*(\.exe)?")
 _LIB_PYTHON = re.compile(r"(?:python|pypy)(\d+)\.(\d+)t?")
@@ -60,15 +60,11 @@ def _why_nothing(path: str) -> str:
     """Why ``stat`` sees nothing there."""
     if islink(path):
         return "is a link that leads nowhere"
-    try:
-        os.stat(path)  # noqa: PTH116 - plain strings
-    except PermissionError:
-        return "cannot be seen (permission denied)"
-    except NotADirectoryError:
-        return "does not exist (a part of the path is a file)"
-    except (OSError, ValueError):
-        pass
-    return "does not exist"
+    reason = why_unseen(path)
+    return {
+        "not a directory": "does not exist (a part of the path is a file)",
+        "permission denied": "cannot be seen (permission denied)",
+    }.get(reason, "does not exist")
 
 
 def _place_of_file(path: str, files: FileView) -> Place:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from posixpath import isabs, islink, join, normpath
+from posixpath import isabs, join, normpath
 
 from doctor.model import FileView, PathEntry, Problem, PthFile
+from doctor.probe.files import why_unseen
 from doctor.probe.pth import PthLine, read_pth
+
+# site reads the file outside of its try statement: UnicodeDecodeError ends the start (seen with 3.8 to 3.13)
+_UNDECODABLE = "is not UTF-8, so that an ordinary start of this Python ends there where the locale is UTF-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,8 @@ class SearchPath:
         names = self.files.listing(directory)
         if names is None:
             if not again:
-                self.problems.append(Problem(code="directory-unreadable", path=directory))
+                reason = why_unseen(directory)
+                self.problems.append(Problem(code="directory-unreadable", path=directory, detail=reason))
             return
         for name in names:
             if name.endswith(".pth") and not (self.plan.skips_hidden and name.startswith(".")):
@@ -66,7 +71,7 @@ class SearchPath:
                 self.problems.append(Problem(code="pth-unreadable", path=path, detail=error.strerror or str(error)))
             return
         if text.undecodable and not again:
-            self.problems.append(Problem(code="pth-undecodable", path=path, detail="is not UTF-8"))
+            self.problems.append(Problem(code="pth-undecodable", path=path, detail=_UNDECODABLE))
         adds: list[str] = []
         for line in text.lines:
             if line.kind == "path":
@@ -107,11 +112,11 @@ def build_search_path(files: FileView, plan: SearchPlan) -> SearchPath:
         facts = files.facts(directory)
         if facts is not None and facts.kind == "dir":
             search.add_site(normpath(directory), origin)
-        elif facts is None and islink(directory):
-            search.problems.append(Problem(code="directory-unreadable", path=directory, detail="is a link to nowhere"))
-    own = [directory for directory, origin in plan.sites if origin == "site"]
-    if own and not set(search.site_dirs) & {normpath(d) for d in own}:
-        search.problems.append(Problem(code="site-packages-missing", path=normpath(own[0])))
+    own = [normpath(directory) for directory, origin in plan.sites if origin == "site"]
+    if own and not set(search.site_dirs) & set(own):
+        reason = why_unseen(own[0])
+        code = "site-packages-missing" if reason == "does not exist" else "directory-unreadable"
+        search.problems.append(Problem(code=code, path=own[0], detail=reason))
     return search
 
 

@@ -107,7 +107,7 @@ def _sorted_out(known: Mapping[str, Any], wanted: Iterable[str]) -> StdlibNames:
 def _key(interpreter: Interpreter) -> str:
     """One key for all venvs of one Python: its standard library is what matters, pyvenv.cfg is not."""
     key = interpreter_key(realpath(interpreter.executable), "", os.environ)
-    library = hashlib.sha256("\0".join(interpreter.stdlib_paths).encode("utf-8", "surrogatepass"))
+    library = hashlib.sha256("\0".join(("names", *interpreter.stdlib_paths)).encode("utf-8", "surrogatepass"))
     return key and f"{key[:32]}-{library.hexdigest()[:32]}"
 
 

@@ -215,11 +215,17 @@ def test_damaged_entry_points_never_raise(text, venv):
         assert isinstance(point.module, str)
 
 
-def test_a_missing_record(venv):
-    (venv.install("alpha") / "RECORD").unlink()
+@pytest.mark.parametrize("how", ["is not there", "is empty", "is no file"])
+def test_a_missing_record(how, venv):
+    record = venv.install("alpha") / "RECORD"
+    record.unlink()
+    if how == "is empty":
+        record.write_bytes(b"")
+    elif how == "is no file":
+        os.mkfifo(record)
     found = only(venv)
     assert not found.has_record
-    assert codes(found) == ["record-missing"]
+    assert [(p.code, p.detail) for p in found.problems] == [("record-missing", how)]
     assert recorded_files(found, DiskFiles()) == ()
 
 

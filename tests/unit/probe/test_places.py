@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 
 import pytest
@@ -120,8 +119,8 @@ def test_a_venv_without_site_packages(venv):
     shutil.rmtree(venv.site)
     assert [p.code for p in probe_environment(str(venv.path)).problems] == ["site-packages-missing"]
     venv.site.symlink_to("site-packages")
-    codes = [p.code for p in probe_environment(str(venv.path)).problems]
-    assert codes == ["directory-unreadable", "site-packages-missing"]
+    (problem,) = probe_environment(str(venv.path)).problems
+    assert (problem.code, problem.detail) == ("directory-unreadable", "is a link that leads to itself")
 
 
 @pytest.mark.parametrize("config", [b"", b"\xff\x00\xfe", b"home", b"=\n==\nhome = \n", b"home = relative\n", b"a=b" * 99999])
@@ -232,16 +231,43 @@ def test_a_file_that_is_no_interpreter_is_never_started(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
-def test_no_permission(venv):
-    venv.path.chmod(0)
-    try:
+@pytest.fixture
+def locked(venv):
+    """Takes the permissions of parts of the venv away for the time of a test; root is not bound by them."""
+    if os.geteuid() == 0:
+        pytest.skip("permissions do not bind root")
+    modes = {}
+
+    def lock(path):
+        path = path.resolve()
+        modes[path] = path.stat().st_mode
+        path.chmod(0)
+        return str(venv.path)
+
+    yield lock
+    for path, mode in reversed(modes.items()):
+        path.chmod(mode)
+
+
+def test_no_permission_for_the_venv(venv, locked):
+    locked(venv.path)
+    for way in ("", "bin", "bin/python"):
         with pytest.raises(NotAnEnvironmentError, match="permission denied"):
-            probe_environment(str(venv.path))
-        with pytest.raises(NotAnEnvironmentError, match="permission denied"):
-            probe_environment(str(venv.path / "bin"))
-    finally:
-        venv.path.chmod(stat.S_IRWXU)
+            probe_environment(str(venv.path / way))
+
+
+@pytest.mark.parametrize("part", ["SITE", "SITE/..", "lib"])
+def test_no_permission_for_a_directory_of_packages(part, venv, locked):
+    found = probe_environment(locked(venv.path / part.replace("SITE", str(venv.site))))
+    assert [(p.code, p.detail) for p in found.problems] == [("directory-unreadable", "permission denied")]
+
+
+def test_no_permission_for_single_parts(venv, locked):
+    beta = venv.install("beta")
+    found = probe_environment(locked(beta)).distribution("beta")
+    assert [(p.code, p.detail) for p in found.problems] == [("metadata-unreadable", "permission denied")]
+    assert "config-unreadable" in [p.code for p in probe_environment(locked(venv.path / "pyvenv.cfg")).problems]
+    assert "permission denied" in probe_environment(locked(venv.path / "bin")).start_failure
 
 
 OWN = sys.prefix
