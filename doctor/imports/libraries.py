@@ -45,7 +45,7 @@ class Libraries:
         self.environment, self.files = environment, files
         self._elves: dict[str, Elf | str] = {}
         self._cache: dict[str, tuple[str, ...]] | None = None
-        self._inside: frozenset[str] | None = None
+        self._inside: dict[str, str] | None = None
         self._found: dict[str, str | None] = {}
         self._host: bool | None = None
 
@@ -89,12 +89,12 @@ class Libraries:
                 found = self.find(soname, places)
                 if found is None:
                     yield soname, current
-                elif found not in seen and self._is_inside(found):
+                elif found not in seen and self.is_inside(found):
                     seen.add(found)
                     waiting.append((found, passed))
 
     def find(self, soname: str, places: Iterable[str]) -> str | None:
-        """The path of a library, looked for in ``places`` first; '' when it is only known to be there."""
+        """The path of a library, looked for in ``places`` first; None when it is nowhere."""
         if "/" in soname:
             return soname if self.files.facts(soname) else None
         for place in places:
@@ -118,10 +118,7 @@ class Libraries:
         return name in (self.files.listing(place) or ())
 
     def _elsewhere(self, soname: str) -> str | None:
-        found = self.on_host(soname)
-        if found is None and soname in self._inside_names():
-            return ""
-        return found
+        return self.on_host(soname) or self._inside_paths().get(soname)
 
     def _fits(self, path: str) -> bool:
         elf = self.elf(path)
@@ -131,13 +128,14 @@ class Libraries:
     def _machine(self) -> str:
         return self.environment.interpreter.machine if self.environment.interpreter else ""
 
-    def _is_inside(self, path: str) -> bool:
+    def is_inside(self, path: str) -> bool:
+        """Whether a library belongs to the environment, not to the host."""
         inside = (self.environment.path, *self.environment.site_dirs)
         return bool(path) and any(path.startswith(f"{place}/") for place in inside if place)
 
-    def _inside_names(self) -> frozenset[str]:
+    def _inside_paths(self) -> dict[str, str]:
         if self._inside is None:
-            self._inside = frozenset(_library_names(self.files, self.environment.site_dirs))
+            self._inside = dict(_library_paths(self.files, self.environment.site_dirs))
         return self._inside
 
 
@@ -179,14 +177,14 @@ def _string(data: bytes, start: int) -> str:
     return data[start : end if end >= 0 else start].decode("utf-8", "surrogateescape")
 
 
-def _library_names(files: FileView, places: Iterable[str]) -> Iterator[str]:
-    """Names of all shared libraries below the site directories (bounded)."""
+def _library_paths(files: FileView, places: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(name, path) of all shared libraries below the site directories (bounded)."""
     waiting, steps = list(places), 0
     while waiting and steps < _WALK_LIMIT:
         place = waiting.pop()
         steps += 1
         for name in files.listing(place) or ():
             if ".so" in name and not name.endswith((".py", ".pyc", ".json")):
-                yield name
+                yield name, join(place, name)
             if "." not in name.removesuffix(".libs") and name != "__pycache__":
                 waiting.append(join(place, name))

@@ -1,0 +1,209 @@
+"""Who is to blame for a failed import, and the words for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from doctor.imports.entries import Offer
+from doctor.imports.machine import Failure
+from doctor.imports.owners import Owners
+from doctor.model import Distribution, Environment, Evidence, Finding, Fix, Location, Safety, Severity
+from doctor.rulebook.names import usual_distribution
+
+_SHOWN_CHAIN = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blame:
+    """The distribution that breaks, and the one that lacks what it needs.
+
+    ``internal``: both are the same, so its own files do not fit together. ``declared``: the importer requires the
+    provider unconditionally. ``provider`` may be a name that is not installed.
+    """
+
+    failure: Failure
+    importer: Distribution | None
+    provider: Distribution | None
+    provider_name: str
+    path: str
+    line: int
+    internal: bool
+    declared: str
+
+    @property
+    def provider_installed(self) -> bool:
+        """The distribution that should have the missing thing is there."""
+        return self.provider is not None
+
+
+def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
+    """Who asks, and who lacks, for the first failure behind what the user sees."""
+    root = failure.root
+    path, line = root.path, root.line
+    provider = _provider(root, owners)
+    importer = owners.of_file(path)
+    if root.site_path and root.site_path != path and root.kind in {"raised", "attribute", "argument", "metadata"}:
+        asker = owners.of_file(root.site_path)
+        if asker is not None and asker is not importer and (root.kind == "raised" or asker is not provider):
+            if root.kind == "raised":
+                provider = importer
+            if root.kind == "raised" or importer is provider:
+                importer, path, line = asker, root.site_path, root.site_line
+    name = provider.name if provider is not None else _provider_name(root, importer)
+    declared = _declares(importer, name, environment)
+    if provider is None:
+        provider = owners.named(name)
+    internal = importer is not None and importer is provider
+    return Blame(
+        failure=failure, importer=importer, provider=provider, provider_name=name, path=path, line=line, internal=internal,
+        declared=declared,
+    )  # fmt: skip
+
+
+def _provider(root: Failure, owners: Owners) -> Distribution | None:
+    if root.kind in {"syntax", "native", "file"}:
+        return owners.of_file(root.provider_path) or owners.of_file(root.path)
+    if root.kind == "raised":
+        return owners.of_file(root.path)
+    if root.kind == "stdlib":
+        return None
+    if root.provider_path and (found := owners.of_file(root.provider_path)) is not None:
+        return found
+    if root.kind == "metadata":
+        return owners.named(str(canonicalize_name(root.symbol)))
+    if root.kind == "module" and "." in root.symbol:
+        return owners.of_module(root.symbol)
+    return None
+
+
+def _provider_name(root: Failure, importer: Distribution | None) -> str:
+    if root.kind == "metadata":
+        return str(canonicalize_name(root.symbol))
+    usual = usual_distribution(root.symbol)
+    if importer is not None:
+        wanted = {_name(r) for r in importer.requires}
+        module = str(canonicalize_name(root.symbol.partition(".")[0]))
+        for candidate in (usual, module, f"python-{module}", f"py{module}"):
+            if candidate in wanted:
+                return candidate
+    return usual
+
+
+def _name(requirement: str) -> str:
+    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", requirement)
+    return str(canonicalize_name(found[1])) if found else ""
+
+
+def _declares(importer: Distribution | None, name: str, environment: Environment) -> str:
+    """The requirement by which the importer asks for the provider without an extra ('' when there is none)."""
+    if importer is None:
+        return ""
+    markers = {**default_environment(), **(environment.interpreter.markers if environment.interpreter else {}), "extra": ""}
+    for text in importer.requires:
+        if _name(text) != name:
+            continue
+        try:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate(markers):
+                return f"{requirement.name}{requirement.specifier}"
+        except (InvalidRequirement, ValueError, KeyError):
+            continue
+    return ""
+
+
+def describe(failure: Failure, blamed: Blame, met: tuple[Offer, ...], severity: Severity) -> Finding:
+    """The finding for a failure."""
+    root = failure.root
+    importer = _pin(blamed.importer) or root.site_path or root.path
+    subjects = [importer]
+    if not blamed.internal and (blamed.provider is not None or root.kind not in {"raised", "stdlib"}):
+        subjects.append(_pin(blamed.provider) or blamed.provider_name)
+    return Finding(
+        rule="import-contract",
+        severity=severity,
+        subjects=tuple(subjects),
+        message=_headline(root, blamed),
+        evidence=Evidence.STATIC,
+        details=tuple(_details(failure, root, blamed, met)),
+        symbol=root.symbol if root.kind != "raised" else root.module,
+        where=Location(path=_relative(blamed.path, blamed.importer), line=blamed.line or None),
+        chain=failure.chain[:_SHOWN_CHAIN],
+        fixes=tuple(_fixes(root, blamed)),
+    )
+
+
+def _pin(distribution: Distribution | None) -> str:
+    return distribution.pin if distribution is not None else ""
+
+
+def _shown(distribution: Distribution | None, otherwise: str) -> str:
+    return f"{distribution.name} {distribution.version}" if distribution is not None else otherwise
+
+
+def _headline(root: Failure, blamed: Blame) -> str:
+    importer = _shown(blamed.importer, "the program")
+    provider = _shown(blamed.provider, blamed.provider_name)
+    if root.kind == "syntax":
+        return f"{importer} is damaged: {root.symbol} is no valid Python ({root.message})"
+    if root.kind == "native":
+        return f"{provider} cannot be loaded: {root.message}"
+    if blamed.internal:
+        return f"{importer} is incomplete or mixed with another version: {_lack(root)}"
+    if root.kind == "stdlib":
+        return f"{importer} needs {root.symbol}, which this Python was built without"
+    if blamed.provider is None:
+        return f"{importer} needs {root.symbol} of {provider}, which is not installed"
+    if root.kind == "raised":
+        return f"{importer} does not work with {provider}: {root.exception}: {_first_line(root.message)}"
+    return f"{importer} does not work with {provider}: {_lack(root)}"
+
+
+def _lack(root: Failure) -> str:
+    if root.kind == "module":
+        return f"there is no module {root.symbol}"
+    if root.kind == "argument":
+        return root.message
+    if root.kind == "raised":
+        return f"{root.exception}: {_first_line(root.message)}" if root.message else f"it raises {root.exception}"
+    if root.kind == "file":
+        return f"there is no file {root.symbol}"
+    return f"{root.provider} has no {root.symbol.removeprefix(root.provider + '.')}"
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:200]
+
+
+def _details(failure: Failure, root: Failure, blamed: Blame, met: tuple[Offer, ...]) -> list[str]:
+    out = [f"{root.exception}: {_first_line(root.message)}"] if root.message else []
+    if failure is not root:
+        out.append(f"the user sees: {failure.exception}: {_first_line(failure.message)}")
+    if len(met) > 1:
+        shown = ", ".join(dict.fromkeys(o.module for o in met[:3]))
+        out.append(f"breaks {len(met)} entries: {shown}" + (" ..." if len(met) > 3 else ""))
+    if blamed.declared and blamed.importer is not None and not blamed.internal:
+        out.append(f"{blamed.importer.name} {blamed.importer.version} declares {blamed.declared}")
+    return out
+
+
+def _relative(path: str, distribution: Distribution | None) -> str:
+    base = (distribution.location if distribution is not None else "") + "/"
+    if base != "/" and path.startswith(base):
+        return path[len(base) :]
+    head, found, tail = path.partition("/site-packages/")
+    return tail if found else head
+
+
+def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
+    if root.kind in {"syntax", "file"} or blamed.internal:
+        owner = blamed.provider or blamed.importer
+        return [Fix(reinstall=(owner.pin,), safety=Safety.SAFE, because="its files are not as they were published")] if owner else []
+    if blamed.provider is None and root.kind in {"module", "metadata"}:
+        wanted = blamed.declared or blamed.provider_name
+        return [Fix(install=(wanted,), safety=Safety.UNSAFE, because=f"it brings {root.symbol}")]
+    return []

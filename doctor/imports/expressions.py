@@ -1,0 +1,392 @@
+"""Evaluating expressions abstractly: every form gives a value, UNKNOWN where nothing can be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from doctor.imports.lower import Node
+from doctor.imports.values import MISSING, UNKNOWN, Bounded, Dict, External, Function, List, Module, Native, Set, Value, const, truth
+
+if TYPE_CHECKING:
+    from doctor.imports.machine import Frame, Machine
+
+_COMPREHENSION_LIMIT = 5000
+
+
+def evaluate(machine: Machine, node: Node, frame: Frame) -> Value:
+    """The value of an expression; raises ``Raised`` where evaluating it certainly fails."""
+    return _EXPRESSIONS[node[0]](machine, node, frame)
+
+
+def _const(_machine: Machine, node: Node, _frame: Frame) -> Value:
+    return node[2]
+
+
+def _unknown(_machine: Machine, _node: Node, _frame: Frame) -> Value:
+    return UNKNOWN
+
+
+def _name(machine: Machine, node: Node, frame: Frame) -> Value:
+    name = node[2]
+    names = frame.names
+    if name in names and name not in frame.globals_:
+        return names[name]
+    outer = frame.outer
+    while outer is not None:
+        if outer.kind == "function" and name in outer.names:
+            return outer.names[name]
+        outer = outer.outer
+    module = frame.module
+    if name in module.names:
+        return module.names[name]
+    return _builtin_or_undefined(machine, name, node[1], frame)
+
+
+def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) -> Value:
+    from doctor.imports.library import builtin  # noqa: PLC0415
+    from doctor.imports.machine import Failure, error_class  # noqa: PLC0415
+
+    value = builtin(name)
+    if value is not MISSING:
+        return value
+    module = frame.module
+    if module.opened or frame.kind != "module" or machine.uncertain(frame) or machine.finder.archives:
+        return UNKNOWN
+    missed = module.optional_names.get(name)
+    if missed is None:
+        return UNKNOWN
+    failure = Failure(
+        kind="undefined", exception="NameError", message=f"name {name!r} is not defined", symbol=missed, provider=missed,
+        module=module.name, path=module.spec.path, line=line,
+    )  # fmt: skip
+    raise machine.fail(failure, error_class("NameError"), frame)
+
+
+def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.objects import get_attribute  # noqa: PLC0415
+
+    value = evaluate(machine, node[2], frame)
+    if value is UNKNOWN:
+        return UNKNOWN
+    return get_attribute(machine, value, node[3], frame, node[1])
+
+
+def _call(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.objects import call  # noqa: PLC0415
+
+    function = evaluate(machine, node[2], frame)
+    args: list[Value] = []
+    exact = True
+    for a in node[3]:
+        if a[0] == "star":
+            inner = evaluate(machine, a[2], frame)
+            items = list(inner) if isinstance(inner, tuple) else inner.items if isinstance(inner, List) and not inner.opened else None
+            if items is None:
+                exact = False
+            else:
+                args.extend(items)
+        else:
+            args.append(evaluate(machine, a, frame))
+    kwargs: dict[str, Value] = {}
+    for key, e in node[4]:
+        value = evaluate(machine, e, frame)
+        if key is not None:
+            kwargs[key] = value
+        elif isinstance(value, Dict) and not value.opened and all(isinstance(k, str) for k in value.items):
+            kwargs.update(value.items)
+        else:
+            exact = False
+    if function is UNKNOWN:
+        _escape(machine, args, frame)
+        return UNKNOWN
+    return call(machine, function, args, kwargs, frame, node[1], exact=exact)
+
+
+def _escape(_machine: Machine, args: list[Value], _frame: Frame) -> None:
+    """An unknown callee may add names to a namespace that it is given."""
+    for a in args:
+        if isinstance(a, Dict):
+            a.opened = True
+            if a.module is not None:
+                a.module.opened = a.module.opened or "its globals() are passed to code that is not known"
+        elif isinstance(a, Module) and a.state == "loading":
+            a.opened = a.opened or "passed to code that is not known"
+
+
+def _tuple(machine: Machine, node: Node, frame: Frame) -> Value:
+    items = _items(machine, node[2], frame)
+    return UNKNOWN if items is None else tuple(items)
+
+
+def _items(machine: Machine, nodes: tuple[Node, ...], frame: Frame) -> list[Value] | None:
+    out: list[Value] = []
+    exact = True
+    for n in nodes:
+        if n[0] == "star":
+            inner = evaluate(machine, n[2], frame)
+            if isinstance(inner, tuple):
+                out.extend(inner)
+            elif isinstance(inner, List) and not inner.opened:
+                out.extend(inner.items)
+            else:
+                exact = False
+        else:
+            out.append(evaluate(machine, n, frame))
+    return out if exact else None
+
+
+def _list(machine: Machine, node: Node, frame: Frame) -> Value:
+    items = _items(machine, node[2], frame)
+    if items is None:
+        return List([evaluate(machine, n, frame) for n in node[2] if n[0] != "star"], opened=True)
+    return List(items)
+
+
+def _set(machine: Machine, node: Node, frame: Frame) -> Value:
+    items = _items(machine, node[2], frame)
+    return make_set(items)
+
+
+def make_set(items: list[Value] | None) -> Set:
+    """A set of the constants among the items; opened when there is anything else."""
+    if items is None:
+        return Set(set(), opened=True)
+    known = {i for i in items if const(i)}
+    return Set(known, opened=any(not const(i) for i in items))
+
+
+def _dict(machine: Machine, node: Node, frame: Frame) -> Value:
+    out = Dict({})
+    for k, v in node[2]:
+        value = evaluate(machine, v, frame)
+        if k is None:
+            if isinstance(value, Dict):
+                out.items.update(value.items)
+                out.opened = out.opened or value.opened
+            else:
+                out.opened = True
+            continue
+        key = evaluate(machine, k, frame)
+        try:
+            if const(key) or isinstance(key, tuple | External):
+                out.items[key.path if isinstance(key, External) else key] = value
+                continue
+        except TypeError:
+            pass
+        out.opened = True
+    return out
+
+
+def _item(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.containers import item  # noqa: PLC0415
+
+    holder = evaluate(machine, node[2], frame)
+    key = evaluate(machine, node[3], frame)
+    return UNKNOWN if holder is UNKNOWN else item(machine, holder, key, frame, node[1])
+
+
+def _slice(machine: Machine, node: Node, frame: Frame) -> Value:
+    parts = [evaluate(machine, n, frame) for n in node[2:5]]
+    if all(p is None or isinstance(p, int) for p in parts):
+        from doctor.imports.values import Opaque  # noqa: PLC0415
+
+        return Opaque("slice", slice(*parts))
+    return UNKNOWN
+
+
+def _binop(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.containers import binary  # noqa: PLC0415
+
+    return binary(machine, node[2], evaluate(machine, node[3], frame), evaluate(machine, node[4], frame))
+
+
+def _and(machine: Machine, node: Node, frame: Frame) -> Value:
+    return _short(machine, node, frame, stop=False)
+
+
+def _or(machine: Machine, node: Node, frame: Frame) -> Value:
+    return _short(machine, node, frame, stop=True)
+
+
+def _short(machine: Machine, node: Node, frame: Frame, *, stop: bool) -> Value:
+    """``and``/``or``: operands behind an unknown one are on an undecided path, but one may still decide."""
+    from doctor.imports.machine import Raised  # noqa: PLC0415
+
+    unsure = 0
+    value: Value = UNKNOWN
+    try:
+        for n in node[2]:
+            try:
+                value = evaluate(machine, n, frame)
+            except Raised as raised:
+                if not raised.possible:
+                    raise
+                value = UNKNOWN
+            verdict = truth(value)
+            if verdict is None:
+                unsure += 1
+                frame.maybe += 1
+            elif verdict is stop:
+                if not unsure:
+                    return value
+                # whatever the unknown operands are, the whole is false (and) or, for a plain True, true (or)
+                return False if not stop else True if value is True else UNKNOWN
+    finally:
+        frame.maybe -= unsure
+    return UNKNOWN if unsure else value
+
+
+def _unary(machine: Machine, node: Node, frame: Frame) -> Value:
+    value = evaluate(machine, node[3], frame)
+    if node[2] == "Not":
+        verdict = truth(value)
+        return UNKNOWN if verdict is None else not verdict
+    if isinstance(value, int | float) and node[2] in {"USub", "UAdd", "Invert"}:
+        if node[2] == "Invert":
+            return ~value if isinstance(value, int) else UNKNOWN
+        return -value if node[2] == "USub" else +value
+    return UNKNOWN
+
+
+def _compare(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.containers import compare  # noqa: PLC0415
+
+    left = evaluate(machine, node[2], frame)
+    unsure = False
+    for op, n in node[3]:
+        right = evaluate(machine, n, frame)
+        verdict = compare(machine, op, left, right)
+        if verdict is UNKNOWN:
+            unsure = True
+        elif not verdict:
+            return False
+        left = right
+    return UNKNOWN if unsure else True
+
+
+def _ifexp(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.machine import Raised  # noqa: PLC0415
+    from doctor.imports.values import join  # noqa: PLC0415
+
+    verdict = truth(evaluate(machine, node[2], frame))
+    if verdict is not None:
+        return evaluate(machine, node[3] if verdict else node[4], frame)
+    values = []
+    frame.maybe += 1
+    try:
+        for n in (node[3], node[4]):
+            try:
+                values.append(evaluate(machine, n, frame))
+            except Raised:
+                values.append(UNKNOWN)
+    finally:
+        frame.maybe -= 1
+    return join(values[0], values[1])
+
+
+def _lambda(machine: Machine, node: Node, frame: Frame) -> Value:
+    defaults = {n: evaluate(machine, d, frame) for n, _k, d in node[2] if d is not None}
+    return Function("<lambda>", node[2], defaults, frame.module, node[3], frame, node[1])
+
+
+def _fstring(machine: Machine, node: Node, frame: Frame) -> Value:
+    parts = [evaluate(machine, n, frame) for n in node[2]]
+    if all(isinstance(p, str | int | float) or p is None for p in parts):
+        text = "".join(str(p) for p in parts)
+        return text if len(text) < 100_000 else UNKNOWN
+    known = [p for p in parts if isinstance(p, str)]
+    return UNKNOWN if not known else UNKNOWN
+
+
+def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.machine import Frame as NewFrame  # noqa: PLC0415
+
+    inner = NewFrame(frame.module, {}, "function", frame if frame.kind == "function" else frame.outer)
+    if frame.kind == "class":
+        inner.names.update(frame.names)
+    inner.maybe = frame.maybe
+    inner.globals_ = frame.globals_
+    found: list[tuple[Value, ...]] = []
+    exact = _generate(machine, node, inner, 0, found)
+    if node[2] == "dict":
+        out = Dict({}, opened=not exact)
+        for k, v in found:
+            if const(k) or isinstance(k, tuple):
+                try:
+                    out.items[k] = v
+                except TypeError:
+                    out.opened = True
+            else:
+                out.opened = True
+        return out
+    items = [f[0] for f in found]
+    if node[2] == "set":
+        made = make_set(items)
+        made.opened = made.opened or not exact
+        return made
+    return List(items, opened=not exact)
+
+
+def _generate(machine: Machine, node: Node, frame: Frame, level: int, found: list[tuple[Value, ...]]) -> bool:
+    """One loop of a comprehension; returns whether all that it gives is known."""
+    from doctor.imports.containers import iterate  # noqa: PLC0415
+    from doctor.imports.statements import bind  # noqa: PLC0415
+
+    loops = node[4]
+    if level == len(loops):
+        found.append(tuple(evaluate(machine, e, frame) for e in node[3]))
+        return len(found) < _COMPREHENSION_LIMIT
+    target, source, conditions = loops[level]
+    items, exact = iterate(machine, evaluate(machine, source, frame))
+    if not exact:
+        items = [*items, UNKNOWN]
+        frame.maybe += 1
+    for value in items[:_COMPREHENSION_LIMIT]:
+        machine.steps += 1
+        if machine.steps > machine.limit:
+            raise Bounded
+        bind(machine, target, value, frame)
+        verdicts = []
+        for c in conditions:
+            verdict = truth(evaluate(machine, c, frame))
+            verdicts.append(verdict)
+            if verdict is False:
+                break
+        if False in verdicts:
+            continue
+        if None in verdicts or value is UNKNOWN:
+            exact = False
+            if value is UNKNOWN:
+                continue
+        exact = _generate(machine, node, frame, level + 1, found) and exact
+    return exact
+
+
+def _star(machine: Machine, node: Node, frame: Frame) -> Value:
+    evaluate(machine, node[2], frame)
+    return UNKNOWN
+
+
+def _walrus(machine: Machine, node: Node, frame: Frame) -> Value:
+    from doctor.imports.statements import bind  # noqa: PLC0415
+
+    value = evaluate(machine, node[3], frame)
+    bind(machine, node[2], value, frame)
+    return value
+
+
+def _yield(machine: Machine, node: Node, frame: Frame) -> Value:
+    if node[2] is not None:
+        evaluate(machine, node[2], frame)
+    return UNKNOWN
+
+
+_EXPRESSIONS: dict[str, Callable[[Machine, Node, Frame], Any]] = {
+    "const": _const, "unknown": _unknown, "name": _name, "attr": _attr, "call": _call, "tuple": _tuple, "list": _list,
+    "set": _set, "dict": _dict, "item": _item, "slice": _slice, "binop": _binop, "and": _and, "or": _or, "unary": _unary,
+    "compare": _compare, "ifexp": _ifexp, "lambda": _lambda, "fstring": _fstring, "comp": _comp, "star": _star,
+    "walrus": _walrus, "yield": _yield,
+}  # fmt: skip
+
+__all__ = ["Native", "evaluate", "make_set"]

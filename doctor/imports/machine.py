@@ -1,0 +1,532 @@
+"""The abstract importer: the state of one abstract interpreter, and the import system's semantics.
+
+It executes the lowered operations of modules in order, as ``import`` would, with abstract values. What is certain
+is followed; where a condition is unknown both branches are executed as *maybe*; a failure that no handler on the
+abstract stack catches is recorded, and execution goes on as if it had been cured, so that one root does not hide
+another. References: the Python language reference ("The import system", "Execution model") and importlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from doctor.imports import lower
+from doctor.imports.finder import Finder, Spec
+from doctor.imports.values import UNKNOWN, Bounded, Class, External, Instance, List, Module, Native, Value, const
+
+if TYPE_CHECKING:
+    from doctor.imports.store import SummaryStore
+
+MODULE_STEPS = 400_000
+CALL_DEPTH = 45
+IMPORT_DEPTH = 400
+CALL_STEPS = 30_000
+
+
+@dataclass(eq=False, slots=True)
+class Failure:
+    """Why an import statement, an attribute access or a call cannot work.
+
+    ``kind``: ``module`` (not found), ``name`` (``from m import n``), ``attribute``, ``argument`` (a call that the
+    callee's signature refuses), ``undefined`` (NameError), ``syntax``, ``file``, ``native``, ``raised``.
+    ``symbol`` is the missing thing by its dotted name, ``provider`` the module that should have it.
+    ``path`` and ``line`` are the failing statement; ``site_*`` the statement at module level from which it was
+    reached when that is another module (a call into a library). ``chain``: modules from the entry to the failing one.
+    """
+
+    kind: str
+    exception: str
+    message: str
+    symbol: str
+    provider: str
+    module: str
+    path: str
+    line: int
+    chain: tuple[str, ...] = ()
+    certain: bool = True
+    cause: Failure | None = None
+    provider_path: str = ""
+    site_module: str = ""
+    site_path: str = ""
+    site_line: int = 0
+    entries: list[str] = field(default_factory=list)
+
+    @property
+    def root(self) -> Failure:
+        """The first failure behind exceptions that were raised from it."""
+        failure = self
+        while failure.cause is not None:
+            failure = failure.cause
+        return failure
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """Identity of a place and what it lacks."""
+        return (self.kind, self.symbol, self.path, self.line)
+
+
+class Raised(Exception):  # noqa: N818
+    """An abstract exception on its way.
+
+    ``recorded``: nothing catches it and it is already in the list. ``possible``: nothing catches it, and it is not
+    certain that it is raised.
+    """
+
+    def __init__(self, cls: Value, failure: Failure, *, state: str = "caught", value: Value = None) -> None:
+        """``cls`` is the exception's class (abstract), ``value`` the exception object if there is one."""
+        self.cls, self.failure = cls, failure
+        self.recorded, self.possible = state == "recorded", state == "possible"
+        self.value = value if value is not None else Instance(cls, {"args": ()}, opened=True)
+        super().__init__(failure.message)
+
+
+@dataclass(eq=False, slots=True)
+class Frame:
+    """Where names are bound: a module, a class body or a function call. ``maybe`` > 0: on an undecided path."""
+
+    module: Module
+    names: dict[str, Value]
+    kind: str
+    outer: Frame | None = None
+    maybe: int = 0
+    results: list[Value] = field(default_factory=list)
+    globals_: frozenset[str] = frozenset()
+    cls: Class | None = None
+    handled: Raised | None = None
+    function: Any = None
+
+
+def error_class(name: str) -> External:
+    """A built-in exception class."""
+    return External(f"builtins.{name}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the importer is told about the patient beyond its files.
+
+    ``stdlib_names`` gives the names of standard-library modules, None where they are not known, and
+    ``stdlib_failure`` why one cannot be imported. ``native_failure`` says what loading an extension module
+    would certainly raise. ``versions`` are the installed versions by normalized name.
+    """
+
+    versions: Mapping[str, str]
+    stdlib_names: Callable[[str], frozenset[str] | None] = lambda _name: None
+    stdlib_failure: Callable[[str], str | None] = lambda _name: None
+    native_failure: Callable[[str], str | None] = lambda _path: None
+    raises: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    native_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Machine:
+    """One abstract interpreter over one environment."""
+
+    def __init__(self, finder: Finder, store: SummaryStore, surroundings: Surroundings) -> None:
+        """Nothing is read before the first import."""
+        self.finder, self.store, self.surroundings = finder, store, surroundings
+        interpreter = finder.environment.interpreter
+        version = finder.environment.python_version or "3.11"
+        self.version = tuple(int(p) for p in (interpreter.version if interpreter else version).split(".")[:3] if p.isdigit())
+        self.minor = (self.version + (0, 0))[:2]
+        main = Module("__main__", Spec(name="__main__", kind="source"), opened="the program")
+        self.modules: dict[str, Value] = {"__main__": main}
+        self.failed: dict[str, Raised] = {}
+        self.stack: list[Module] = []
+        self.guards: list[tuple[Any, ...]] = []
+        self.failures: dict[tuple[str, str, str, int], Failure] = {}
+        self.possible: dict[tuple[str, str, str, int], Failure] = {}
+        self.guarded: dict[tuple[str, str, str, int], Failure] = {}
+        self.unreadable: dict[str, str] = {}
+        self.hooked: set[str] = set()
+        self.base = 0
+        self.depth = 0
+        self.steps = 0
+        self.loaded = 0
+        self.limit = MODULE_STEPS
+        self.environ: dict[str, Value] = {}
+        self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
+        self.first_path = tuple(finder.path)
+        self.entry = ""
+        self.trace: Callable[[str, str], None] | None = None
+
+    # ------------------------------------------------------------------ failures
+
+    def uncertain(self, frame: Frame) -> bool:
+        """The present statement is on a path that could not be decided."""
+        return self.base + frame.maybe > 0
+
+    def fail(self, failure: Failure, cls: Value, frame: Frame, value: Value = None) -> Raised:
+        """The exception to raise for a failure; records it when nothing on the abstract stack catches it."""
+        if not failure.chain:
+            failure.chain = self.chain(failure.module)
+            if self.stack:
+                site = self.stack[-1]
+                failure.site_module, failure.site_path, failure.site_line = site.name, site.spec.path, site.line
+        verdict = self.caught(cls)
+        if verdict is False:
+            failure.certain = not self.uncertain(frame)
+            if failure.certain:
+                self.record(failure)
+                return Raised(cls, failure, state="recorded", value=value)
+            self.possible.setdefault(failure.root.key, failure)
+            return Raised(cls, failure, state="possible", value=value)
+        if verdict:
+            self.guarded.setdefault(failure.key, failure)
+        return Raised(cls, failure, value=value)
+
+    def record(self, failure: Failure) -> None:
+        """Note a certain failure once, and that every module being imported is broken by it."""
+        known = self.failures.setdefault(failure.root.key, failure)
+        if self.entry not in known.entries:
+            known.entries.append(self.entry)
+        for module in self.stack:
+            if known not in module.broken_by:
+                module.broken_by = (*module.broken_by, known)
+
+    def chain(self, module: str) -> tuple[str, ...]:
+        """Names of the modules being imported, outermost first, ending with the failing one."""
+        names = [m.name for m in self.stack]
+        return tuple(names) if not names or names[-1] == module else (*names, module)
+
+    def caught(self, cls: Value) -> bool | None:
+        """Would a handler on the abstract stack catch an exception of that class? None: cannot be decided."""
+        unsure = False
+        for guard in reversed(self.guards):
+            verdict = self.guard_catches(guard, cls)
+            if verdict:
+                return None if unsure else True
+            unsure = unsure or verdict is None
+        return None if unsure else False
+
+    def guard_catches(self, guard: tuple[Any, ...], cls: Value) -> bool | None:
+        """One guard: ("try", frame, handlers), ("types", classes) or ("unknown",)."""
+        if guard[0] == "unknown":
+            return None
+        if guard[0] == "types":
+            return self.matches(cls, guard[1])
+        from doctor.imports.statements import handler_class  # noqa: PLC0415
+
+        unsure = False
+        for handler in guard[2]:
+            verdict = True if handler[1] is None else self.matches(cls, handler_class(self, handler[1], guard[1]))
+            if verdict:
+                return None if unsure else True
+            unsure = unsure or verdict is None
+        return None if unsure else False
+
+    def matches(self, cls: Value, wanted: Value) -> bool | None:
+        """``issubclass(cls, wanted)`` for abstract exception classes; None when not known."""
+        if isinstance(wanted, tuple):
+            verdicts = [self.matches(cls, w) for w in wanted]
+            return True if True in verdicts else None if None in verdicts else False
+        if wanted is UNKNOWN or cls is UNKNOWN:
+            return True if isinstance(wanted, External) and wanted.path in _CATCH_ALL else None
+        if isinstance(wanted, External) and wanted.path in _CATCH_ALL:
+            return not (wanted.path == "builtins.Exception" and _is_exit(cls))
+        if isinstance(cls, Class):
+            if cls is wanted:
+                return True
+            verdicts = [self.matches(b, wanted) for b in cls.bases]
+            return True if True in verdicts else None if None in verdicts or cls.opened else False
+        if isinstance(cls, External):
+            if isinstance(wanted, Class):
+                return False
+            if isinstance(wanted, External):
+                return _external_subclass(cls.path, wanted.path)
+        return None
+
+    # ------------------------------------------------------------------ the import system
+
+    def import_name(self, name: str, frame: Frame, line: int) -> Value:
+        """``import a.b.c``: every parent first; returns the module ``a.b.c``; raises ``Raised``."""
+        if not name or name.startswith(".") or ".." in name:
+            return UNKNOWN
+        parent: Value = None
+        done = ""
+        for part in name.split("."):
+            done = f"{done}.{part}" if done else part
+            module = self.modules.get(done)
+            if module is None:
+                module = self._load(done, parent, frame, line)
+                if parent is not None:
+                    self._bind_child(parent, part, done)
+            elif isinstance(module, Module) and module.broken_by:
+                self._meet_broken(module, frame, line)
+            parent = module
+        return parent
+
+    def _bind_child(self, parent: Value, part: str, fullname: str) -> None:
+        child = self.modules.get(fullname)
+        if child is not None and isinstance(parent, Module | Instance):
+            parent.names[part] = child
+
+    def _meet_broken(self, module: Module, frame: Frame, line: int) -> None:
+        """A module that an earlier entry found broken: it breaks this importer too, or is caught here."""
+        if module.state == "loading":
+            return
+        failure = module.broken_by[0]
+        cls = failure_class(failure)
+        if self.caught(cls) is not False:
+            raise Raised(cls, failure)
+        if not self.uncertain(frame):
+            for broken in module.broken_by:
+                self.record(broken)
+
+    def _load(self, name: str, parent: Value, frame: Frame, line: int) -> Value:
+        known = self.failed.get(name)
+        if known is not None and self.caught(known.cls) is not False:
+            raise Raised(known.cls, known.failure)
+        spec = self._spec(name, parent)
+        if spec is UNKNOWN:
+            return UNKNOWN
+        if spec is None:
+            raise self._not_found(name, parent, frame, line)
+        return self.execute(spec, frame, line)
+
+    def _spec(self, name: str, parent: Value) -> Any:
+        """The spec of a module, None when there is certainly none, UNKNOWN when that cannot be known."""
+        if parent is None:
+            spec = self.finder.find_root(name)
+            if spec is None and (name in self.hooked or self.finder.archives or self.sys_path.opened):
+                return UNKNOWN
+            return spec
+        if not isinstance(parent, Module):
+            paths = parent.names.get("__path__") if isinstance(parent, Instance) else None
+            if isinstance(paths, List):
+                found = self.finder.find_in(name, [p for p in paths.items if isinstance(p, str)])
+                return UNKNOWN if found is None and (paths.opened or self.is_hooked(name)) else found
+            return UNKNOWN
+        if parent.spec.kind == "stdlib":
+            return self._standard_child(name, parent)
+        if parent.spec.kind == "assumed" or (not parent.spec.package and "__path__" not in parent.names):
+            return UNKNOWN if parent.spec.kind in {"assumed", "native"} or parent.opened or self.is_hooked(name) else None
+        paths = parent.names.get("__path__")
+        if not isinstance(paths, List):
+            return UNKNOWN
+        spec = self.finder.find_in(name, [p for p in paths.items if isinstance(p, str)])
+        if spec is None and (paths.opened or self.is_hooked(name) or parent.spec.kind == "dead"):
+            return UNKNOWN
+        return spec
+
+    def is_hooked(self, name: str) -> bool:
+        """An import hook installed by the package itself (``sys.meta_path``) may bring this module."""
+        return any(name == root or name.startswith(f"{root}.") for root in self.hooked)
+
+    def _standard_child(self, name: str, parent: Module) -> Any:
+        if not parent.spec.package:
+            return UNKNOWN
+        found = self.finder.find_in(name, parent.spec.paths)
+        if found is None:
+            return None if self.surroundings.stdlib_names(parent.name) is not None else UNKNOWN
+        return Spec(name=name, kind="stdlib", path=found.path, paths=found.paths, package=found.package)
+
+    def _not_found(self, name: str, parent: Value, frame: Frame, line: int) -> Raised:
+        message = f"No module named {name!r}"
+        if isinstance(parent, Module) and not parent.spec.package:
+            message += f"; {parent.name!r} is not a package"
+        provider = parent.name if isinstance(parent, Module) else name
+        failure = Failure(
+            kind="module", exception="ModuleNotFoundError", message=message, symbol=name, provider=provider,
+            module=frame.module.name, path=frame.module.spec.path, line=line,
+            provider_path=parent.spec.path if isinstance(parent, Module) else "",
+        )  # fmt: skip
+        return self.fail(failure, error_class("ModuleNotFoundError"), frame)
+
+    def execute(self, spec: Spec, frame: Frame, line: int) -> Value:
+        """Load and execute one module; returns what ``sys.modules`` holds for it afterwards."""
+        if len(self.stack) > IMPORT_DEPTH:
+            return UNKNOWN
+        module = Module(spec.name, spec)
+        module.names.update(module_names(module))
+        self.modules[spec.name] = module
+        outer, self.base = self.base, self.base + frame.maybe
+        self.stack.append(module)
+        module.state = "loading"
+        try:
+            self._run(module, spec, frame, line)
+        except Raised as raised:
+            self.modules.pop(spec.name, None)
+            self.failed[spec.name] = raised
+            raise
+        finally:
+            self.stack.pop()
+            self.base = outer
+            module.state = "done"
+        return self.modules.get(spec.name, module)
+
+    def _run(self, module: Module, spec: Spec, importer: Frame, line: int) -> None:
+        if spec.kind in {"stdlib", "assumed", "namespace"}:
+            reason = self.surroundings.stdlib_failure(spec.name) if spec.kind == "stdlib" else None
+            if reason is not None:
+                raise self._standard_missing(spec, reason, importer, line)
+            module.opened = "" if spec.kind == "namespace" else spec.kind
+            return
+        if spec.kind in {"native", "bytecode"}:
+            reason = self.surroundings.native_failure(spec.path)
+            if reason is not None:
+                raise self._unloadable(spec, reason, "native", importer, line)
+            for need in self.surroundings.native_needs.get(spec.name, ()):
+                self.import_name(need, Frame(module, module.names, "module"), 0)
+            source = self._compiled_from(spec)
+            if source is None:
+                module.opened = f"{spec.kind} code"
+                return
+            spec = source
+        self._run_source(module, spec, importer, line)
+
+    def reset(self, entry: str) -> None:
+        """Begin another entry: modules stay known, what one program did to its path does not."""
+        self.entry = entry
+        self.base = self.depth = 0
+        self.guards.clear()
+        self.stack.clear()
+        self.sys_path.items[:] = self.first_path
+        self.sys_path.opened = False
+        self.limit = self.steps + MODULE_STEPS
+
+    def _run_source(self, module: Module, spec: Spec, importer: Frame, line: int) -> None:
+        from doctor.imports.statements import run_block  # noqa: PLC0415
+
+        try:
+            summary, source = self.store.summary(spec.path, self.minor)
+        except lower.NotPythonError as error:
+            if "nested" in error.reason:
+                module.opened = error.reason
+                self.unreadable[spec.path] = error.reason
+                return
+            raise self._unparsable(module, error, importer, line) from None
+        except OSError as error:
+            raise self._unloadable(spec, error.strerror or str(error), "file", importer, line) from None
+        module.source, module.functions = source, summary.functions
+        module.future_annotations = summary.future_annotations or self.minor >= (3, 14)
+        frame = Frame(module, module.names, "module")
+        outer, start, loaded = self.limit, self.steps, self.loaded
+        self.limit = start + MODULE_STEPS
+        try:
+            if run_block(self, summary.body, frame) == "raise":
+                module.opened = module.opened or "raises what is not known"
+        except Raised as raised:
+            if raised.recorded or not frame.maybe:
+                raise
+            module.opened = module.opened or "what it does could not be decided"
+        except Bounded:
+            module.opened = "too much to follow"
+            self.unreadable[spec.path] = module.opened
+        finally:
+            # what modules cost is not counted against the call or the module that imports them
+            self.loaded = loaded + self.steps - start
+            self.limit = outer + self.steps - start
+        override = _OVERRIDES.get(spec.name.rpartition(".")[2])
+        if override is not None:
+            override(self, module)
+
+    def _unparsable(self, module: Module, error: lower.NotPythonError, importer: Frame, line: int) -> Raised:
+        exception = "SyntaxError"
+        failure = Failure(
+            kind="syntax", exception=exception, message=error.reason, symbol=module.name, provider=module.name,
+            module=module.name, path=module.spec.path, line=error.line or 1, provider_path=module.spec.path,
+        )  # fmt: skip
+        return self.fail(failure, error_class(exception), importer)
+
+    def _compiled_from(self, spec: Spec) -> Spec | None:
+        """The Python file beside an extension module that was compiled from it (Cython, mypyc): it has the same names."""
+        stem = spec.path[: spec.path.rindex("/") + 1] + spec.path[spec.path.rindex("/") + 1 :].partition(".")[0]
+        facts = self.finder.files.facts(f"{stem}.py")
+        if facts is None or facts.kind != "file" or not facts.size:
+            return None
+        return Spec(name=spec.name, kind="source", path=f"{stem}.py", paths=spec.paths, package=spec.package)
+
+    def _standard_missing(self, spec: Spec, reason: str, importer: Frame, line: int) -> Raised:
+        exception, _colon, message = reason.partition(": ")
+        failure = Failure(
+            kind="stdlib", exception=exception, message=message or reason, symbol=spec.name, provider=spec.name,
+            module=importer.module.name, path=importer.module.spec.path, line=line,
+        )  # fmt: skip
+        return self.fail(failure, error_class(exception), importer)
+
+    def _unloadable(self, spec: Spec, reason: str, kind: str, importer: Frame, line: int) -> Raised:
+        failure = Failure(
+            kind=kind, exception="ImportError", message=reason, symbol=spec.name, provider=spec.name,
+            module=importer.module.name, path=importer.module.spec.path, line=line, provider_path=spec.path,
+        )  # fmt: skip
+        return self.fail(failure, error_class("ImportError"), importer)
+
+
+_OVERRIDES: dict[str, Callable[[Machine, Module], None]] = {}
+"""By a module's last name: well-known pure functions that are modelled instead of followed (see ``versions``)."""
+
+_CATCH_ALL = frozenset({"builtins.BaseException", "builtins.Exception"})
+
+
+def override(tail: str, change: Callable[[Machine, Module], None]) -> None:
+    """Model names of every module whose dotted name ends with ``tail`` after it was executed."""
+    _OVERRIDES[tail] = change
+
+
+def failure_class(failure: Failure) -> Value:
+    """The class of the exception that a recorded failure raises."""
+    return error_class(failure.exception.rpartition(".")[2])
+
+
+def _is_exit(cls: Value) -> bool:
+    return isinstance(cls, External) and cls.path in {"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit"}
+
+
+_EXTERNAL_PARENTS = {
+    "importlib.metadata.PackageNotFoundError": "builtins.ModuleNotFoundError",
+    "socket.timeout": "builtins.OSError", "socket.error": "builtins.OSError", "select.error": "builtins.OSError",
+    "json.JSONDecodeError": "builtins.ValueError", "json.decoder.JSONDecodeError": "builtins.ValueError",
+    "subprocess.CalledProcessError": "builtins.Exception", "zoneinfo.ZoneInfoNotFoundError": "builtins.KeyError",
+    "contextlib.suppress": "builtins.object", "builtins.IOError": "builtins.OSError",
+}  # fmt: skip
+
+
+def _external_subclass(name: str, wanted: str) -> bool | None:
+    import builtins  # noqa: PLC0415
+
+    if name == wanted:
+        return True
+    name = _EXTERNAL_PARENTS.get(name, name)
+    wanted = _EXTERNAL_PARENTS.get(wanted, wanted) if wanted in {"builtins.IOError", "socket.error"} else wanted
+    if name == wanted:
+        return True
+    first = getattr(builtins, name.removeprefix("builtins."), None) if name.startswith("builtins.") else None
+    second = getattr(builtins, wanted.removeprefix("builtins."), None) if wanted.startswith("builtins.") else None
+    if isinstance(first, type) and isinstance(second, type):
+        return issubclass(first, second)
+    if isinstance(first, type) and wanted in {"json.JSONDecodeError", "importlib.metadata.PackageNotFoundError"}:
+        return False
+    return False if isinstance(first, type) and "." in wanted else None
+
+
+def module_names(module: Module) -> dict[str, Value]:
+    """The names that the import system itself gives a module."""
+    spec = module.spec
+    names: dict[str, Value] = {
+        "__name__": spec.name,
+        "__doc__": UNKNOWN,
+        "__package__": spec.name if spec.package else spec.name.rpartition(".")[0],
+        "__loader__": UNKNOWN,
+        "__spec__": UNKNOWN,
+        "__builtins__": UNKNOWN,
+        "__dict__": UNKNOWN,
+        "__annotations__": UNKNOWN,
+    }
+    if spec.path:
+        names["__file__"] = spec.path
+        names["__cached__"] = UNKNOWN
+    if spec.package and spec.kind != "assumed":
+        names["__path__"] = List(list(spec.paths))
+    return names
+
+
+def constants(values: Iterable[Value]) -> bool:
+    """All are plain constants."""
+    return all(const(v) for v in values)
+
+
+__all__ = [
+    "Failure", "Frame", "Machine", "Native", "Raised", "Surroundings", "constants", "error_class", "failure_class", "override",
+]  # fmt: skip

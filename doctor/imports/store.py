@@ -1,0 +1,166 @@
+"""Summaries of source files, made once per content and kept for all environments of the user.
+
+The key is the content's hash with the syntax version; so a summary can never be stale. The database is only a
+cache: when it is damaged, read-only or impossible (no home), summaries are made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import marshal
+import os
+import sqlite3
+import sys
+import time
+import zlib
+from pathlib import Path
+
+from doctor.imports import lower
+from doctor.imports.lower import FunctionBody, NotPythonError, Summary
+from doctor.model import FileView
+
+_SOURCE_LIMIT = 20_000_000
+_ROWS_LIMIT = 60_000
+
+
+class SummaryStore:
+    """Reads, summarises and remembers source files of one ``FileView``."""
+
+    def __init__(self, files: FileView, database: Database | None = None) -> None:
+        """Without a database nothing is remembered beyond this object."""
+        self.files, self.database = files, database
+        self.read_bytes = 0
+        self.summarised = 0
+        self._digests: dict[str, bytes] = {}
+
+    def summary(self, path: str, minor: tuple[int, int]) -> tuple[Summary, bytes]:
+        """The summary of a file and its text; raises ``NotPythonError`` or ``OSError``."""
+        source = self.files.read(path, _SOURCE_LIMIT + 1)
+        self.read_bytes += len(source)
+        if len(source) > _SOURCE_LIMIT:
+            raise NotPythonError("too large to be analysed (nested or generated source)")
+        digest = hashlib.blake2b(source, digest_size=16, person=b"acdoctor").digest()
+        self._digests[path] = digest
+        key = digest + bytes(minor)
+        known = self.database.get(key) if self.database else None
+        if isinstance(known, tuple) and len(known) == 4:
+            if known[0] == "error":
+                raise NotPythonError(known[1], known[2])
+            return Summary(*known[1:]), source
+        self.summarised += 1
+        try:
+            made = lower.lower_module(lower.parse(source, minor))
+        except NotPythonError as error:
+            if self.database:
+                self.database.put(key, ("error", error.reason, error.line, 0))
+            raise
+        if self.database:
+            self.database.put(key, ("summary", made.body, made.functions, made.future_annotations))
+        return made, source
+
+    def function(self, path: str, source: bytes, span: tuple[int, int, bool], *, future: bool) -> FunctionBody:
+        """The lowered body of one function of a file; raises ``NotPythonError``."""
+        digest = self._digests.get(path, b"")
+        key = digest + f"{span[0]}:{future:d}".encode()
+        known = self.database.get(key) if self.database and digest else None
+        if isinstance(known, tuple) and len(known) == 4:
+            return FunctionBody(*known)
+        made = lower.lower_function(source, span, future=future)
+        if self.database and digest:
+            self.database.put(key, (made.body, made.generator, made.coroutine, made.binds))
+        return made
+
+
+class Database:
+    """A bounded key-value table in SQLite, safe for many processes; every trouble with it means: not cached."""
+
+    def __init__(self, directory: str) -> None:
+        """Open (or make) the table in ``directory``; a file that is no database is replaced."""
+        self.path = str(Path(directory) / f"summaries-{lower.FORMAT}.{sys.version_info[0]}{sys.version_info[1]}.sqlite")
+        self._pending: dict[bytes, bytes] = {}
+        self._connection: sqlite3.Connection | None = None
+        for _attempt in range(2):
+            try:
+                Path(directory).mkdir(parents=True, exist_ok=True)
+                self._connection = self._open()
+            except (OSError, sqlite3.OperationalError):
+                break
+            except sqlite3.DatabaseError:
+                with contextlib.suppress(OSError):
+                    os.replace(self.path, self.path + ".damaged")
+                continue
+            break
+
+    @property
+    def usable(self) -> bool:
+        """The database could be opened."""
+        return self._connection is not None
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("CREATE TABLE IF NOT EXISTS summaries (key BLOB PRIMARY KEY, value BLOB, used INTEGER) WITHOUT ROWID")
+        return connection
+
+    def get(self, key: bytes) -> object:
+        """The value, or None."""
+        if self._connection is None:
+            return None
+        try:
+            row = self._connection.execute("SELECT value FROM summaries WHERE key = ?", (key,)).fetchone()
+            return marshal.loads(zlib.decompress(row[0])) if row else None  # noqa: S302 - our own cache file
+        except (sqlite3.Error, ValueError, EOFError, TypeError, zlib.error):
+            return None
+
+    def put(self, key: bytes, value: object) -> None:
+        """Remember a value (written by ``flush``)."""
+        if self._connection is None:
+            return
+        try:
+            self._pending[key] = zlib.compress(marshal.dumps(value), 1)
+        except ValueError:
+            return
+        if len(self._pending) >= 500:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending; drop the rows longest unused when there are too many."""
+        if self._connection is None or not self._pending:
+            return
+        now = int(time.time())
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO summaries VALUES (?, ?, ?)", [(k, v, now) for k, v in self._pending.items()]
+            )
+            count = self._connection.execute("SELECT count(*) FROM summaries").fetchone()[0]
+            if count > _ROWS_LIMIT:
+                self._connection.execute(
+                    "DELETE FROM summaries WHERE key IN (SELECT key FROM summaries ORDER BY used LIMIT ?)", (count - _ROWS_LIMIT // 2,)
+                )
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def open_database() -> Database | None:
+    """The user's cache of summaries; None when there is no place for one (no home, read-only)."""
+    import platformdirs  # noqa: PLC0415
+
+    try:
+        database = Database(str(Path(platformdirs.user_cache_dir("acdoctor", appauthor=False)) / "summaries"))
+    except (OSError, RuntimeError):
+        return None
+    return database if database.usable else None

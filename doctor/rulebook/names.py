@@ -1,0 +1,35 @@
+"""Import names and the distributions that bring them, where the two differ (``rules/names.toml``)."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from doctor.errors import RuleError
+from doctor.rulebook.sources import builtin_directory
+
+
+@functools.cache
+def import_names() -> Mapping[str, str]:
+    """Module -> normalized name of the distribution that brings it; raises ``RuleError`` when the table is damaged."""
+    path = Path(builtin_directory()) / "names.toml"
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))["modules"]
+    except (OSError, ValueError, KeyError) as error:
+        raise RuleError("rules/names.toml", "modules", "cannot be read; install acdoctor again") from error
+    return {module: str(canonicalize_name(name)) for module, name in table.items()}
+
+
+def usual_distribution(module: str) -> str:
+    """The distribution that usually brings a module: by the table (longest match), else by the same name."""
+    parts = module.split(".")
+    table = import_names()
+    for end in range(len(parts), 0, -1):
+        name = table.get(".".join(parts[:end]))
+        if name is not None:
+            return name
+    return str(canonicalize_name(parts[0]))
