@@ -13,7 +13,7 @@ from doctor.probe.cache import told_by
 from doctor.probe.editable import read_finders
 from doctor.probe.files import DiskFiles, real_path, why_unseen
 from doctor.probe.installed import find_distributions
-from doctor.probe.interpreter import SiteFacts, StartFailure, Told
+from doctor.probe.interpreter import OLDEST, SiteFacts, StartFailure, Told, too_old
 from doctor.probe.layout import guessed_site_facts, guessed_stdlib
 from doctor.probe.leftovers import find_leftovers
 from doctor.probe.place import Place, find_place
@@ -64,6 +64,8 @@ def _ask(place: Place, environ: Mapping[str, str], timeout: float) -> _Answer:
                 break  # the others are most likely the same, and waiting is dear
         else:
             return _Answer(told=told, problems=tuple(broken))
+    if broken and place.version and place.version < OLDEST:
+        return _Answer(told=None, failure=too_old(".".join(map(str, place.version))))
     return _Answer(told=None, failure=broken[0].detail if broken else _no_python(join(place.path, "bin")))
 
 

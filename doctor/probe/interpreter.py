@@ -55,6 +55,11 @@ class StartFailure(Exception):  # noqa: N818 - a fact about the patient, not an 
     """The interpreter gave no facts; the text is one line, without a final stop."""
 
 
+def too_old(version: str) -> str:
+    """The sentence about a Python that ``inside.py`` does not run on."""
+    return f"it is Python {version}; 3.8 or newer can be examined"
+
+
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's variables without those that steer Python (``-I`` ignores them; a wrapper script may not)."""
     keep = "PYTHONUSERBASE"
@@ -120,7 +125,7 @@ def _version(document: Mapping[str, Any]) -> tuple[int, int]:
         raise ValueError("no Python version")
     dotted = ".".join(map(str, version))
     if version[:2] < OLDEST:
-        raise StartFailure(f"it is Python {dotted}; 3.8 or newer can be examined")
+        raise StartFailure(too_old(dotted))
     if not _text(document["markers"]["python_full_version"]).startswith(dotted):
         raise ValueError("two different Python versions")
     return version[0], version[1]

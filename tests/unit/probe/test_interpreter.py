@@ -140,6 +140,17 @@ def test_python_that_is_too_old(tmp_path):
         understood(document)
 
 
+def test_python_on_which_the_script_does_not_even_compile(tmp_path):
+    venv = make_venv(tmp_path / "v")
+    (venv.path / "lib" / f"python{venv.version}").rename(venv.path / "lib" / "python3.6")
+    (venv.path / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.6.15\n")
+    venv.python.unlink()
+    venv.python.write_text("#!/bin/sh\necho 'SyntaxError: annotations' >&2\nexit 1\n")
+    venv.python.chmod(0o755)
+    found = probe_environment(str(venv.path))
+    assert found.start_failure == "it is Python 3.6; 3.8 or newer can be examined"
+
+
 def _cached(environ) -> list:
     directory = os.path.join(os.environ["XDG_CACHE_HOME"], "acdoctor", "interpreters")
     return sorted(os.path.join(directory, name) for name in os.listdir(directory)) if os.path.isdir(directory) else []

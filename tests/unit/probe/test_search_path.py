@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -148,11 +149,16 @@ def test_without_an_interpreter_files_tell_the_same(tmp_path):
     assert broken.python_version.startswith("{}.{}".format(*sys.version_info))
 
 
-def test_a_pth_file_that_stops_every_start_is_a_problem(tmp_path):
-    venv = make_venv(tmp_path / "v")
+@pytest.mark.parametrize("python", interpreters())
+def test_a_pth_file_that_stops_every_start_is_a_problem(python, tmp_path):
+    venv = make_venv(tmp_path / "v", python)
     venv.pth("latin.pth", b"caf\xe9\n")
     found = probe_environment(str(venv.path))
     assert [(p.code, p.path) for p in found.problems] == [("pth-undecodable", str(venv.site / "latin.pth"))]
+    environ = environment_variables(tmp_path / "home")
+    done = subprocess.run([venv.python, "-c", "pass"], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "UnicodeDecodeError" in done.stderr
 
 
 def test_code_lines_are_recorded_as_they_stand(tmp_path):
