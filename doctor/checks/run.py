@@ -8,20 +8,12 @@ from collections.abc import Iterator
 
 from doctor.checks import (
     breakages,
-    commands,
     configuration,
     duplicates,
-    files,
-    import_contracts,
     interpreter,
     leftovers,
     metadata,
-    native,
-    ownership,
-    pth,
     requirements,
-    shadows,
-    shebangs,
     stack_pins,
 )
 from doctor.checks.examination import Check, Examination
@@ -40,18 +32,6 @@ BY_METADATA: tuple[tuple[str, Check], ...] = (
 )
 """Need no more than the probe has read."""
 
-BY_FILES: tuple[tuple[str, Check], ...] = (
-    ("files", files.check),
-    ("native code", native.check),
-    ("ownership", ownership.check),
-    ("commands", commands.check),
-    ("shebangs", shebangs.check),
-    ("pth files", pth.check),
-    ("shadows", shadows.check),
-)
-"""Read the patient's files."""
-
-
 def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Crash, ...], Tally]:
     """(findings, crashes, what was looked at). Findings are folded and in ``Finding.sort_key`` order.
 
@@ -60,7 +40,7 @@ def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Cra
     started = time.monotonic()
     shallow = examination.depth is Depth.METADATA
     imports = _Imports()
-    checks = BY_METADATA if shallow else (*BY_METADATA, *BY_FILES, ("import contracts", imports.check))
+    checks = BY_METADATA if shallow else (*BY_METADATA, *_by_files(), ("import contracts", imports.check))
     found: list[Finding] = []
     crashes: list[Crash] = []
     for name, check in checks:
@@ -77,6 +57,21 @@ def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Cra
     return tuple(sorted(fold(found), key=Finding.sort_key)), tuple(crashes), tally
 
 
+def _by_files() -> tuple[tuple[str, Check], ...]:
+    """Those that read the patient's files; imported here, for they cost as much as a whole check of the metadata."""
+    from doctor.checks import commands, files, native, ownership, pth, shadows, shebangs  # noqa: PLC0415
+
+    return (
+        ("files", files.check),
+        ("native code", native.check),
+        ("ownership", ownership.check),
+        ("commands", commands.check),
+        ("shebangs", shebangs.check),
+        ("pth files", pth.check),
+        ("shadows", shadows.check),
+    )
+
+
 class _Imports:
     """The import contracts, with how much of the patient they went through."""
 
@@ -85,6 +80,8 @@ class _Imports:
 
     def check(self, examination: Examination) -> Iterator[Finding]:
         """As ``import_contracts.check``."""
+        from doctor.checks import import_contracts  # noqa: PLC0415 - as in ``_by_files``
+
         chosen = import_contracts.chosen_offers(examination)
         followed = import_contracts.follow_offers(examination, chosen)
         self.entries, self.modules = len(chosen), len(followed.modules)
