@@ -6,10 +6,9 @@ matter are the same as when it was written. A cache that cannot be used costs a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from posixpath import join
@@ -20,6 +19,9 @@ import platformdirs
 from doctor.probe.files import real_path
 from doctor.probe.interpreter import INSIDE, StartFailure, Told, ask, understood
 
+Key = Sequence[Any]
+"""All that an answer depends on, as JSON values; empty when it must not be kept."""
+
 _ENTRY_LIMIT = 4 * 1024 * 1024
 _MOST_ENTRIES = 256
 _VARIABLES = ("HOME", "PYTHONUSERBASE", "LD_LIBRARY_PATH", "LD_PRELOAD")
@@ -29,7 +31,7 @@ _BINARY = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 def told_by(executable: str, config_path: str, environ: Mapping[str, str], timeout: float) -> Told:
     """What an interpreter tells, or told when it was as it is now; raises ``StartFailure`` (which is never kept)."""
     directory = cache_directory(environ)
-    key = interpreter_key(executable, config_path, environ) if directory else ""
+    key = interpreter_key(executable, config_path, environ) if directory else ()
     kept = load(directory, key)
     if kept is not None:
         with suppress(StartFailure):
@@ -49,20 +51,20 @@ def cache_directory(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def interpreter_key(executable: str, config_path: str, environ: Mapping[str, str]) -> str:
-    """A key that changes with the interpreter, its pyvenv.cfg, the system, and the doctor; '' for a wrapper script.
+def interpreter_key(executable: str, config_path: str, environ: Mapping[str, str]) -> Key:
+    """What changes with the interpreter, its pyvenv.cfg, the system, and the doctor; empty for a wrapper script.
 
     What a script answers may depend on anything, so it is asked each time.
     """
     try:
         with open(executable, "rb") as stream:  # noqa: PTH123 - plain strings
             if not stream.read(4).startswith(_BINARY):
-                return ""
+                return ()
         with open(INSIDE, "rb") as stream:  # noqa: PTH123 - plain strings
-            question = hashlib.sha256(stream.read()).hexdigest()
+            question = zlib.crc32(stream.read())
     except OSError:
-        return ""
-    facts = [
+        return ()
+    return [
         question,
         executable,
         os.access(executable, os.X_OK),
@@ -72,7 +74,6 @@ def interpreter_key(executable: str, config_path: str, environ: Mapping[str, str
         list(os.uname()),
         _libc(),
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def stamp(path: str) -> list[str | int] | None:
@@ -84,23 +85,23 @@ def stamp(path: str) -> list[str | int] | None:
     return [path, status.st_size, status.st_mtime_ns, status.st_ino]
 
 
-def load(directory: str, key: str) -> dict[str, Any] | None:
-    """An entry whose witnesses (files that it depends on) are unchanged; None otherwise."""
+def load(directory: str, key: Key) -> dict[str, Any] | None:
+    """The entry of that key, if its witnesses (files that it depends on) are unchanged; None otherwise."""
     if not directory or not key:
         return None
     try:
-        with open(join(directory, f"{key}.json"), "rb") as stream:  # noqa: PTH123 - plain strings
+        with open(_path(directory, key), "rb") as stream:  # noqa: PTH123 - plain strings
             if os.fstat(stream.fileno()).st_uid != os.geteuid():
                 return None
             entry = json.loads(stream.read(_ENTRY_LIMIT))
-        witnesses, told = entry["witnesses"], entry["told"]
-        valid = isinstance(told, dict) and all(stamp(w[0]) == w for w in witnesses)
+        told = entry["told"]
+        valid = entry["key"] == key and all(stamp(w[0]) == w for w in entry["witnesses"]) and isinstance(told, dict)
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return told if valid else None
 
 
-def store(directory: str, key: str, told: Mapping[str, Any], depends_on: Sequence[str]) -> None:
+def store(directory: str, key: Key, told: Mapping[str, Any], depends_on: Sequence[str]) -> None:
     """Write an entry beside its place and rename it: a reader sees all of it or nothing."""
     witnesses = [stamp(path) for path in depends_on]
     if not directory or not key or None in witnesses:
@@ -108,14 +109,21 @@ def store(directory: str, key: str, told: Mapping[str, Any], depends_on: Sequenc
     with suppress(OSError, ValueError):
         os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103 - plain strings
         _sweep(directory)
-        descriptor, temporary = tempfile.mkstemp(dir=directory)
+        path = _path(directory, key)
+        temporary = f"{path}.{os.getpid()}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                json.dump({"witnesses": witnesses, "told": told}, stream)
-            os.replace(temporary, join(directory, f"{key}.json"))  # noqa: PTH105 - plain strings
+                json.dump({"key": key, "witnesses": witnesses, "told": told}, stream)
+            os.replace(temporary, path)  # noqa: PTH105 - plain strings
         except BaseException:
             os.unlink(temporary)  # noqa: PTH108 - plain strings
             raise
+
+
+def _path(directory: str, key: Key) -> str:
+    """Where an entry lies. Two keys may share a place; the entry itself says which one it is of."""
+    return join(directory, f"{zlib.crc32(json.dumps(key).encode()):08x}.json")
 
 
 def _sweep(directory: str) -> None:

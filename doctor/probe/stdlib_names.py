@@ -6,15 +6,15 @@ is asked by running: with ``-I -S``, in a fork for each module, standard modules
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import isfile, join, realpath
+from posixpath import isfile, join
 from typing import Any
 
 from doctor.model import Interpreter
-from doctor.probe.cache import cache_directory, interpreter_key, load, store
+from doctor.probe.cache import Key, cache_directory, interpreter_key, load, store
+from doctor.probe.files import real_path
 from doctor.probe.interpreter import INSIDE, ISOLATED, StartFailure, answer, child_environment
 from doctor.system import run
 
@@ -104,11 +104,10 @@ def _sorted_out(known: Mapping[str, Any], wanted: Iterable[str]) -> StdlibNames:
     return StdlibNames(names=names, reasons=reasons)
 
 
-def _key(interpreter: Interpreter) -> str:
+def _key(interpreter: Interpreter) -> Key:
     """One key for all venvs of one Python: its standard library is what matters, pyvenv.cfg is not."""
-    key = interpreter_key(realpath(interpreter.executable), "", os.environ)
-    library = hashlib.sha256("\0".join(("names", *interpreter.stdlib_paths)).encode("utf-8", "surrogatepass"))
-    return key and f"{key[:32]}-{library.hexdigest()[:32]}"
+    key = interpreter_key(real_path(interpreter.executable), "", os.environ)
+    return key and ["names", list(interpreter.stdlib_paths), *key]
 
 
 def _libraries(interpreter: Interpreter) -> list[str]:

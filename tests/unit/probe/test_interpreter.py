@@ -210,8 +210,11 @@ def _corrupt(venv):
 
 def _wrong_form(venv):
     (path,) = _cached(os.environ)
+    with open(path) as stream:
+        entry = json.load(stream)
     with open(path, "w") as stream:
-        stream.write('{"witnesses": [], "told": {"version_info": []}}')
+        entry["told"] = {"version_info": []}
+        json.dump(entry, stream)
 
 
 def _library_gone(venv):
@@ -224,9 +227,19 @@ def _library_gone(venv):
         json.dump(entry, stream)
 
 
-@pytest.mark.parametrize(
-    "change", [_touch_python, _touch_config, _other_home, _take_permission, _corrupt, _wrong_form, _library_gone]
-)
+def _other_key(venv):
+    (path,) = _cached(os.environ)
+    with open(path) as stream:
+        entry = json.load(stream)
+    entry["key"][1] = "/another/python"
+    with open(path, "w") as stream:
+        json.dump(entry, stream)
+
+
+CHANGES = [_touch_python, _touch_config, _other_home, _take_permission, _corrupt, _wrong_form, _library_gone, _other_key]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_kept_answer_is_forgotten_when_anything_changed(change, patient, monkeypatch):
     monkeypatch.setenv("PYTHONUSERBASE", "")
     _ask(patient)
