@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from doctor.checks import import_contracts
+from doctor.checks.examination import Examination
 from doctor.checks.examine import Options, examine_environment
+from doctor.checks.examine import Records as ExaminedRecords
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate, Index
-from doctor.model import Environment, FileView, Report
+from doctor.model import Environment, FileView, Finding, Report
 from doctor.repair.after import After, after_target
 from doctor.repair.policy import Policy
 from doctor.repair.removal import Records
@@ -44,11 +47,28 @@ class Scene:
             self._afters[target.key] = after_target(target, self.environment, self.files, self.records)
         return self._afters[target.key]
 
-    def examine(self, target: Target, entries: tuple[str, ...] = ()) -> Report:
-        """All checks on the after-environment; with ``entries`` only these are followed."""
+    def examine(self, target: Target) -> Report:
+        """All checks on the after-environment."""
         after = self.after(target)
-        options = replace(self.options, stack=self.report.stack or "none", entries=entries or self.options.entries)
+        options = replace(self.options, stack=self.report.stack or "none")
         return examine_environment(after.environment, after.files, self.rulebook, options)
+
+    def imports_of(self, target: Target, entry: str) -> list[Finding]:
+        """What the import contracts alone find in the after-environment when one entry is followed."""
+        after = self.after(target)
+        return list(
+            import_contracts.check(
+                Examination(
+                    environment=after.environment,
+                    files=after.files,
+                    rulebook=self.rulebook,
+                    stack=self.rulebook.stack(self.report.stack) if self.report.stack else None,
+                    assumed=self.options.assumed,
+                    entries=(entry,),
+                    records=ExaminedRecords(after.environment, after.files),
+                )
+            )
+        )
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Versions that could be installed, oldest first; pre-releases only where one is installed already."""

@@ -147,9 +147,10 @@ def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | No
         forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
         if forbidden and not scene.policy.unsafe:
             raise Declined(f"it would give up {forbidden}")
-    entries = finding.chain[:1]
-    if entries and finding.evidence is Evidence.STATIC and not _cures(finding, scene.examine(target, entries)):
-        return None
+    if finding.chain and finding.evidence is Evidence.STATIC:
+        left = scene.imports_of(target, finding.chain[0])  # quicker than all checks, which follow
+        if any(identity(f) == identity(finding) for f in left):
+            return None
     report = scene.examine(target)
     if not _cures(finding, report) or _woken(state.report, report, target):
         return None

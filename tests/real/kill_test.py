@@ -149,9 +149,9 @@ def by_system_call(field: Field, points: int) -> dict[str, int]:
     tracing = ["strace", "-f", "-qq", "-s", "400", "-o", str(log), "-e", f"trace={CALLS}"]
     subprocess.run([*tracing, *command], env=environ, capture_output=True, check=False)
     lines = log.read_text(errors="replace").splitlines()
-    # strace counts for each process by itself: the doctor is the first
-    own = [line for line in lines if line.split()[0] == lines[0].split()[0]]
-    first = next((i for i, line in enumerate(own) if ".acdoctor" in line), 0)
+    # strace counts for each process by itself: the doctor is the one that ends last
+    own = [line for line in lines if line.split()[0] == lines[-1].split()[0]]
+    first = next((i for i, line in enumerate(own) if "/.acdoctor" in line), 0)
     found: dict[str, int] = {}
     for number in spread(len(own) - first, points):
         field.reset()
