@@ -13,7 +13,9 @@ from doctor.model import Evidence, Finding, Severity
 
 CONTRACT = "import-contract"
 _ENVIRONMENT = "<environment>"
-_DAMAGE = frozenset({"files", "native", "native-library", "native-numpy", "editable", "pth"})
+_DAMAGE = frozenset(
+    {"files", "native", "native-library", "native-numpy", "native-python", "native-symbol", "editable", "pth"}
+)
 _CONFIG = "pyvenv.cfg"
 
 
@@ -166,7 +168,7 @@ _RELATIONS: tuple[tuple[Choice, Choice, Callable[[Finding, Finding], bool]], ...
     (_is("shared-files"), lambda f: f.rule == "files" and bool(f.covers), _overwritten),
     (_is("native"), lambda f: f.rule == "files" and bool(f.covers), _same_files),
     (_is("files", worst=True), _is("native-library"), _same_distribution),
-    (_is("native", "requires-python"), _is("wheel-tags"), _same_distribution),
+    (_is("native", "native-python", "requires-python"), _is("wheel-tags"), _same_distribution),
     (_is("shadow"), _is(CONTRACT), _hidden),
     (_is("interpreter", worst=True), _of_environment, lambda _root, _other: True),
     (_is_lost_config, lambda f: _of_environment(f) or f.rule == "interpreter", lambda _root, _other: True),

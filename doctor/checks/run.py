@@ -32,6 +32,7 @@ BY_METADATA: tuple[tuple[str, Check], ...] = (
 )
 """Need no more than the probe has read."""
 
+
 def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Crash, ...], Tally]:
     """(findings, crashes, what was looked at). Findings are folded and in ``Finding.sort_key`` order.
 
@@ -63,7 +64,8 @@ def _by_files() -> tuple[tuple[str, Check], ...]:
 
     return (
         ("files", files.check),
-        ("native code", native.check),
+        ("compiled code", native.check),
+        ("binary interfaces", native_abi.check),
         ("ownership", ownership.check),
         ("commands", commands.check),
         ("shebangs", shebangs.check),

@@ -18,7 +18,7 @@ CACHE = "/etc/ld.so.cache"
 _CACHE_LIMIT = 16 * 1024 * 1024
 _CACHE_MAGIC = b"glibc-ld.so.cache1.1"
 _HOST_ROOTS = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib")
-_LOADER = re.compile(r"ld-(linux|musl|[0-9]).*\.so|ld(64)?\.so\.\d")
+_LOADER = re.compile(r"ld-(linux|musl|[0-9]).*\.so(\.\d+)*|ld(64)?\.so\.\d")
 _WALK_LIMIT = 20_000
 
 _DRIVER = re.compile(
@@ -31,11 +31,25 @@ _DRIVER = re.compile(
     )\.so(\.[\d.]+)?""",
     re.VERBOSE | re.IGNORECASE,
 )
+_TOOLKIT = re.compile(
+    r"""lib(
+        cudart|cublas(Lt)?|cudnn\w*|cufft\w*|curand|cusolver\w*|cusparse\w*|cupti|cufile\w*|cudss\w*|nccl\w*|nvrtc[\w-]*
+        |nvJitLink|nvToolsExt|nvtx3\w*|nvshmem\w*|nvjpeg\w*|npp\w+|nvinfer\w*|nvonnxparser|cutensor\w*   # NVIDIA
+        |amdhip64|hip\w+|roc\w+|rccl|MIOpen|hiprtc\w*                                                # AMD
+        |sycl|mkl_sycl\w*|ccl|OpenCL                                                                # Intel, Khronos
+    )\.so(\.[\d.]+)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
 
 
 def is_driver(soname: str) -> bool:
     """Whether only the host can bring that library, with its GPU, interconnect or other accelerator."""
     return _DRIVER.fullmatch(soname) is not None
+
+
+def host_may_bring(soname: str) -> bool:
+    """Whether the host often brings it: a driver, or an accelerator's toolkit that ``module load`` puts on the path."""
+    return is_driver(soname) or _TOOLKIT.fullmatch(soname) is not None
 
 
 class Libraries:

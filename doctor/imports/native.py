@@ -9,7 +9,8 @@ from __future__ import annotations
 from posixpath import basename
 
 from doctor.imports.elf import Elf, reader_of
-from doctor.imports.libraries import Libraries, expand, is_driver
+from doctor.imports.libraries import Libraries, expand, host_may_bring
+from doctor.imports.symbols import SymbolTables
 from doctor.model import Environment, FileView
 
 BYTECODE_MAGIC = {
@@ -35,7 +36,8 @@ def native_failure(path: str, files: FileView, environment: Environment) -> str 
     """Why loading the extension module (or sourceless byte code) at ``path`` certainly raises; None when it may not.
 
     The answer is one line without a final stop, in the words of the loader where it has some. Missing libraries
-    count when the host's libraries can be seen and the library is no driver that only other machines have.
+    count when the host's libraries can be seen and the library is no driver or toolkit of an accelerator, which
+    the machine where the program runs may have.
     """
     return inspector_of(environment, files).failure(path)
 
@@ -46,6 +48,7 @@ class NativeInspector:
     def __init__(self, environment: Environment, files: FileView) -> None:
         self.environment, self.files = environment, files
         self.libraries = Libraries(environment, files)
+        self.symbols = SymbolTables(self.libraries)
         self._known: dict[str, str | None] = {}
 
     def failure(self, path: str) -> str | None:
@@ -128,12 +131,22 @@ class NativeInspector:
             "(numpy.dtype size changed; numpy.core.multiarray failed to import)"
         )
 
+    def undefined_symbol(self, path: str) -> tuple[str, str] | None:
+        """(what loading would say, path of the library that lacks it) for a C++ symbol of another distribution."""
+        if not self.libraries.host_is_known:
+            return None
+        found = self.symbols.undefined(path)
+        if found is None:
+            return None
+        symbol, library = found
+        return f"{basename(path)}: undefined symbol: {symbol} (of {basename(library)})", library
+
     def missing_library(self, path: str) -> str | None:
-        """The first library that loading the file needs and that is nowhere; drivers do not count."""
+        """The first library that loading the file needs and that is nowhere; what a host may bring does not count."""
         if not self.libraries.host_is_known:
             return None
         for soname, user in self.libraries.missing(path):
-            if not is_driver(soname):
+            if not host_may_bring(soname):
                 by = "" if user == path else f" (needed by {basename(user)})"
                 return f"{soname}: cannot open shared object file: No such file or directory{by}"
         return None
@@ -145,7 +158,8 @@ class NativeInspector:
             reason = judge(path)
             if reason is not None:
                 return reason
-        return None
+        undefined = self.undefined_symbol(path)
+        return undefined[0] if undefined else None
 
     def _bytecode(self, path: str) -> str | None:
         version = self._version()
