@@ -60,7 +60,7 @@ def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Cra
 
 def _by_files() -> tuple[tuple[str, Check], ...]:
     """Those that read the patient's files; imported here, for they cost as much as a whole check of the metadata."""
-    from doctor.checks import commands, files, native, ownership, pth, shadows, shebangs  # noqa: PLC0415
+    from doctor.checks import commands, files, native, native_abi, ownership, pth, shadows, shebangs  # noqa: PLC0415
 
     return (
         ("files", files.check),
