@@ -35,7 +35,7 @@ def finding_of(breakage: Breakage, environment: Environment, stack: Stack | None
         subjects=tuple(distribution.pin for distribution in subjects),
         message=breakage.title,
         evidence=Evidence.RULE,
-        details=explanation(breakage),
+        details=(*explanation(breakage), f"Installed: {', '.join(distribution.pin for distribution in subjects)}."),
         symbol=breakage.symbol or None,
         where=Location(path=path, line=int(line)) if path else None,
         fixes=fixes_of(breakage, environment, stack),
@@ -63,13 +63,12 @@ def _with_pins(fix: Fix, environment: Environment) -> Fix:
 
 
 def _within(fix: Fix, stack: Stack) -> Fix:
-    broken = [pin for text in fix.install if (pin := contradicts(stack.pins, *split_pin(text)))]
-    gone = [pin for name in fix.remove if (pin := _pin_of(stack, name))]
-    if fix.safety is not Safety.SAFE or not (broken or gone):
+    """The fix, unsafe when it would leave a pin of the stack; the pins that it would leave are named."""
+    if fix.safety is not Safety.SAFE:
         return fix
-    return replace(fix, safety=Safety.UNSAFE, because=f"{fix.because}; but {stack.id} pins {', '.join(broken + gone)}")
-
-
-def _pin_of(stack: Stack, name: str) -> str | None:
-    """The stack's pin of a distribution, or None."""
-    return contradicts(stack.pins, name, "")
+    removed = {requirement(name).name for name in fix.remove}
+    broken = [pin for text in fix.install if (pin := contradicts(stack.pins, *split_pin(text)))]
+    broken += [pin for pin in stack.pins if requirement(pin).name in removed]
+    if not broken:
+        return fix
+    return replace(fix, safety=Safety.UNSAFE, because=f"{fix.because}; but {stack.id} pins {', '.join(broken)}")

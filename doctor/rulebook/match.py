@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from packaging.markers import default_environment
 
 from doctor.model import Distribution, Environment
-from doctor.rulebook.requirements import UNREADABLE, admits, marker, requirement, specifier
+from doctor.rulebook.requirements import UNREADABLE, admits, marker, requirement, specifier, version
 from doctor.rulebook.rules import Breakage, NativeContract, Rulebook, Stack
 
 
@@ -105,12 +105,8 @@ def near_misses(rulebook: Rulebook, environment: Environment) -> tuple[NearMiss,
 
 def fits_python(stack: Stack, environment: Environment) -> bool:
     """Whether the patient's interpreter version is one that the stack is for (unknown versions pass)."""
-    if not stack.python or not environment.python_version:
-        return True
-    try:
-        return specifier(stack.python).contains(environment.python_version, prereleases=True)
-    except ValueError:
-        return True
+    known = version(environment.python_version)
+    return not stack.python or known is None or specifier(stack.python).contains(known, prereleases=True)
 
 
 def contradicts(pins: Iterable[str], name: str, version: str) -> str | None:

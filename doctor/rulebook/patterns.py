@@ -24,29 +24,33 @@ _LONGEST_SEED = 160
 _ATTACK = r"""
 import json, re, sys, time
 
-def attacks(seed):
-    for start in range(len(seed)):
-        for length in (1, 2, 3):
-            piece = seed[start:start + length]
-            yield seed[:start] + piece * 400 + "\x00"
+def attacks(seeds):
     for piece in "a0 .-_:=/\\'\"([{":
-        yield piece * 1200 + "\x00"
+        yield piece * 800 + "\x00"
+    for seed in seeds:
+        for start in range(len(seed)):
+            for length in (1, 2, 3):
+                piece = seed[start:start + length]
+                yield seed[:start] + piece * 400 + "\x00"
 
 def seconds(pattern, text):
     started = time.process_time()
     pattern.search(text)
     return time.process_time() - started
 
+def worst(pattern, seeds, slow):
+    most = 0.0
+    for text in attacks(seeds):
+        spent = seconds(pattern, text)
+        if spent > slow:
+            spent = min(spent, seconds(pattern, text))
+        most = max(most, spent)
+        if most > slow:
+            break
+    return most
+
 for number, case in enumerate(json.load(sys.stdin)):
-    pattern = re.compile(case["pattern"])
-    worst = 0.0
-    for seed in case["seeds"]:
-        for text in attacks(seed):
-            spent = seconds(pattern, text)
-            if spent > case["slow"]:
-                spent = min(spent, seconds(pattern, text))
-            worst = max(worst, spent)
-    print(number, worst, flush=True)
+    print(number, worst(re.compile(case["pattern"]), case["seeds"], case["slow"]), flush=True)
 """
 
 

@@ -14,6 +14,7 @@ FOLDERS = {"stack": "stacks", "breakage": "breakages", "native": "natives", "log
 KINDS = tuple(FOLDERS)
 RETIRED_FOLDER = "retired"
 SUFFIX = ".toml"
+NAMES_FILE = "names.toml"  # lies in rules/ too, but is no rule: which distribution brings a module of another name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,6 @@ def files_at(place: str) -> tuple[RuleFile, ...]:
 def _rule_paths(directory: Path) -> list[Path]:
     """The rule files in a directory, sorted; none when there is no such directory."""
     try:
-        return sorted(path for path in directory.iterdir() if path.name.endswith(SUFFIX))
+        return sorted(path for path in directory.iterdir() if path.name.endswith(SUFFIX) and path.name != NAMES_FILE)
     except (FileNotFoundError, NotADirectoryError):
         return []
