@@ -21,16 +21,24 @@ import sys
 
 from doctor import __version__
 from doctor.cli.commands import top_help
+from doctor.cli.terminal import PLAIN_WIDTH, terminal_width
+
+TYPE_CHECKING = False  # typing itself is too dear for every start
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _INTERRUPTED = 130
 _COULD_NOT = 3
 _READER_GONE = 141  # 128 + SIGPIPE, as a shell would say
-_PLAIN_WIDTH = 80
 
 
-def main() -> None:
-    """The console script: run the command line and end the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+def main() -> NoReturn:
+    """The console script: run the command line and end the process with its exit code.
+
+    At once: taking a hundred modules and an environment's values apart again costs a sixth of a short check, and the
+    interpreter would complain once more about a reader that has gone or a disk that is full. Everything is flushed.
+    """
+    os._exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
@@ -46,7 +54,6 @@ def run(arguments: list[str]) -> int:
         code = _READER_GONE
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback unasked
         code = _explain(error, verbose="-v" in arguments or "--verbose" in arguments)
-    _settle_stdout()
     return code
 
 
@@ -64,20 +71,9 @@ def _answer_without_click(arguments: list[str]) -> str | None:
     """The version or the top-level help, as click would print it; None when click has to look."""
     if arguments in (["--version"], ["-V"]):
         return f"acdoctor {__version__}\n"
-    if arguments in (["--help"], ["-h"]) and _width() >= _PLAIN_WIDTH:
+    if arguments in (["--help"], ["-h"]) and terminal_width() >= PLAIN_WIDTH:
         return top_help()
     return None
-
-
-def _width() -> int:
-    """Columns as ``shutil.get_terminal_size`` finds them, without importing it (it brings in the compressors)."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(1).columns or _PLAIN_WIDTH
-    except OSError:
-        return _PLAIN_WIDTH
 
 
 def _explain(error: Exception, *, verbose: bool) -> int:
@@ -104,11 +100,3 @@ def _complain(sentence: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):
         return
-
-
-def _settle_stdout() -> None:
-    """Nobody reads any more, or the disk is full: the interpreter's last flush must not complain once more."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from doctor.cli.settings import Settings
+from doctor.cli.terminal import PLAIN_WIDTH, terminal_width
 from doctor.errors import UsageError
 from doctor.render.page import Page
+
+if TYPE_CHECKING:
+    import threading
 
 _NARROWEST = 40
 _PATIENCE_SECONDS = 1.0
@@ -23,7 +25,7 @@ def page_for(settings: Settings, *, next_step: str = "", to_file: bool = False) 
     terminal = not to_file and _is_terminal(sys.stdout)
     encoding = "utf-8" if to_file else (getattr(sys.stdout, "encoding", "") or "ascii")
     return Page(
-        width=max(_NARROWEST, shutil.get_terminal_size((80, 24)).columns) if not to_file else 80,
+        width=PLAIN_WIDTH if to_file else max(_NARROWEST, terminal_width()),
         color=terminal and settings.color and os.environ.get("TERM") != "dumb",
         unicode=encoding.lower().replace("-", "").startswith("utf"),
         verbose=settings.verbose,
@@ -70,8 +72,10 @@ def progress(what: str, settings: Settings) -> Iterator[None]:
     if settings.quiet or not _is_terminal(sys.stderr):
         yield
         return
-    done = threading.Event()
-    watcher = threading.Thread(target=_show, args=(what, done, settings.color), daemon=True)
+    from threading import Event, Thread  # noqa: PLC0415 - scripts do not watch
+
+    done = Event()
+    watcher = Thread(target=_show, args=(what, done, settings.color), daemon=True)
     watcher.start()
     try:
         yield

@@ -47,7 +47,8 @@ def test_version_and_help_import_next_to_nothing(option):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = set(done.stderr.strip("[]\n").replace("'", "").split(", "))
-    assert imported <= {"__future__", "doctor", "doctor.cli", "doctor.cli.commands", "doctor.cli.main"}
+    own = {"doctor", "doctor.cli", "doctor.cli.commands", "doctor.cli.main", "doctor.cli.terminal"}
+    assert imported <= {"__future__", *own}
 
 
 def test_a_command_brings_in_no_importlib_metadata_and_no_rich(acdoctor):
