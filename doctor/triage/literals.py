@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+# Quantifiers, ranges over all digits and group names hold digits that no text must have.
+_NO_DIGITS_ASKED = re.compile(r"\{\d*,?\d*\}|0-9|\(\?P<\w+>")
 _CLASSES = frozenset("dDwWsSbBAZ0123456789")
 _ESCAPED = {"n": "\n", "t": "\t"}
 
@@ -104,3 +108,8 @@ def _after_quantifier(branch: str, position: int) -> int:
     else:
         return position
     return position + 1 if branch[position : position + 1] in ("?", "+") and branch[position : position + 1] else position
+
+
+def asks_for_digits(pattern: str) -> bool:
+    """Whether the pattern tells one digit from another (``401``, not ``\\d``)."""
+    return bool(re.search(r"\d", _NO_DIGITS_ASKED.sub("", pattern)))

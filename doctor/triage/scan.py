@@ -1,7 +1,8 @@
 """A log of any size, read once in constant memory: where the patterns occur, and the parts worth reading closely.
 
-Rules are regexes over single lines. To look at 500 MB with a hundred of them, each piece of the log is searched for
-the literal text that a match must contain, and only lines that have it are taken apart.
+Rules are regexes over single lines. A large log has few kinds of lines: they differ in digits only. So each piece of
+the log is reduced to its shapes (all digits made 0), and only shapes never seen before are searched for the literal
+text that a match must contain, and then matched. 500 MB cost little more than splitting them into lines.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from doctor.triage.lines import LINE_LIMIT, Line, read_line
-from doctor.triage.literals import required_literals
+from doctor.triage.literals import asks_for_digits, required_literals
 
 PIECE = 256 * 1024
 """Bytes that are searched at once."""
@@ -21,7 +22,12 @@ WHOLE = 3 * 1024**2
 """Logs up to this many bytes are read closely from end to end."""
 _HEAD, _TAIL = 384 * 1024, 1024**2
 _KEPT = 24
-_TRIES = 300
+_EDGE = 6
+_FRESH_TRIES = 64
+_SHAPES = 100_000
+_LONGEST = 8192
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_OVERWRITTEN = re.compile(rb"[^\n]*\r(?!\n)")
 _WINDOW_LINES = 160
 _WINDOWS = 24
 _ESCAPES = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)")
@@ -61,10 +67,11 @@ class Occurrences:
 
 @dataclass(slots=True)
 class _Probe:
-    """One pattern on its way through the log."""
+    """One pattern on its way through the log. ``exact`` patterns ask for certain digits: shapes do not decide."""
 
     pattern: str
     literals: tuple[bytes, ...]
+    exact: bool
     regex: re.Pattern[str] | None = None
     found: Occurrences = field(default_factory=Occurrences)
 
@@ -74,6 +81,10 @@ class _Probe:
             self.regex = re.compile(self.pattern)
         found = self.regex.search(line.message)
         return found if found or line.message == line.text else self.regex.search(line.text)
+
+    def in_shapes(self, text: bytes) -> Iterator[int]:
+        """Where shapes hold one of the literals, digits aside."""
+        return _places(text, tuple(literal.translate(_DIGITS) for literal in self.literals))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +122,13 @@ class Scanner:
         """Search for these patterns; those without a literal are tried on the closely read lines only."""
         wanted = dict.fromkeys(patterns)
         self._probes = [
-            _Probe(pattern, tuple(text.encode() for text in required_literals(pattern))) for pattern in wanted
+            _Probe(pattern, tuple(text.encode() for text in required_literals(pattern)), asks_for_digits(pattern))
+            for pattern in wanted
         ]
+        self._seen: set[bytes] = set()
+        self._telling: dict[bytes, list[_Probe]] = {}
         self._carry = b""
+        self._inside = False
         self._lines = 0
         self._size = 0
         self._head: list[tuple[int, bytes]] = []
@@ -132,14 +147,19 @@ class Scanner:
     def feed(self, piece: bytes) -> None:
         """The next bytes, of any size."""
         self._size += len(piece)
+        if self._inside:
+            # The rest of a line that is longer than any message.
+            end = piece.find(b"\n")
+            if end < 0:
+                return
+            self._inside, piece = False, piece[end:]
         data = self._carry + piece
         end = data.rfind(b"\n") + 1
-        if not end and len(data) < PIECE:
-            self._carry = data
-            return
-        end = end or len(data)
         self._carry = data[end:]
-        self._take(data[:end])
+        if len(self._carry) >= PIECE:
+            self._carry, self._inside = self._carry[:_LONGEST], True
+        if end:
+            self._take(data[:end])
 
     def digest(self) -> Digest:
         """What was found so far, the unfinished last line included."""
@@ -162,41 +182,47 @@ class Scanner:
         """Whole lines: search them and keep what may be read closely."""
         first = self._lines + 1
         clean = _ESCAPES.sub(b"", data) if b"\x1b" in data else data
-        for probe in self._probes:
-            if probe.literals and any(literal in clean for literal in probe.literals):
-                self._search(probe, clean, first)
+        if b"\r" in clean:
+            clean = _OVERWRITTEN.sub(b"", clean.replace(b"\r\n", b"\n"))
+        shapes = clean.translate(_DIGITS).split(b"\n")
+        fresh = set(shapes) - self._seen
+        if fresh:
+            self._learn(fresh)
+        marked: dict[str, tuple[_Probe, list[int]]] = {}
+        telling = self._telling
+        for at, shape in enumerate(shapes):
+            if shape in telling:
+                for probe in telling[shape]:
+                    marked.setdefault(probe.pattern, (probe, []))[1].append(at)
+        if marked:
+            lines = clean.split(b"\n")
+            for probe, places in marked.values():
+                _look(probe, lines, places, first)
         self._keep(data, first)
         self._remember_time(clean)
         self._lines += data.count(b"\n")
 
-    def _search(self, probe: _Probe, data: bytes, first: int) -> None:
-        """All lines of the piece that hold one of the probe's literals, as far as patience goes."""
-        position, number, tries = 0, first, 0
-        while (at := _next(data, probe.literals, position)) >= 0:
-            tries += 1
-            if tries > _TRIES:
-                last = max(data.rfind(literal) for literal in probe.literals)
-                probe.found.count += sum(data.count(literal, at, last) for literal in probe.literals)
-                number += data.count(b"\n", position, last)
-                self._try(probe, data, last, number)
-                return
-            number += data.count(b"\n", position, at)
-            self._try(probe, data, at, number)
-            end = data.find(b"\n", at)
-            if end < 0:
-                return
-            position = end
-
-    def _try(self, probe: _Probe, data: bytes, at: int, number: int) -> None:
-        start = max(data.rfind(b"\n", 0, at) + 1, at - LINE_LIMIT // 2)
-        end = data.find(b"\n", at)
-        end = min(len(data) if end < 0 else end, start + 2 * LINE_LIMIT)
-        line = read_line(number, data[start:end])
-        match = probe.match(line)
-        if match:
-            named = {name: text or "" for name, text in match.groupdict().items()}
-            numbered = {str(i): text or "" for i, text in enumerate((match[0], *match.groups()))}
-            probe.found.add(Hit(line=line, groups={**numbered, **named}))
+    def _learn(self, fresh: set[bytes]) -> None:
+        """Which probes hold on shapes that were never seen; the memory of them is bounded."""
+        if len(self._seen) > _SHAPES:
+            self._seen.clear()
+            self._telling.clear()
+        self._seen |= fresh
+        ordered = [shape[:_LONGEST] for shape in sorted(fresh)]
+        text = b"\n".join(ordered)
+        for probe in self._probes:
+            if not probe.literals:
+                continue
+            tries = 0
+            for at in probe.in_shapes(text):
+                start = text.rfind(b"\n", 0, at) + 1
+                end = text.find(b"\n", at)
+                shape = text[start : len(text) if end < 0 else end]
+                tries += 1
+                if tries > _FRESH_TRIES and not probe.exact:
+                    break
+                if probe.exact or probe.match(read_line(0, shape)):
+                    self._telling.setdefault(shape, []).append(probe)
 
     def _keep(self, data: bytes, first: int) -> None:
         """Head, tail and the surroundings of tracebacks, as bytes."""
@@ -256,6 +282,25 @@ class Scanner:
                 return
 
 
+def _look(probe: _Probe, lines: list[bytes], places: list[int], first: int) -> None:
+    """The lines of one piece that a probe is about: the first and the last ones, the others only counted."""
+    if probe.exact:
+        places = [at for at in places if any(literal in lines[at] for literal in probe.literals)]
+    left_out = max(0, len(places) - 2 * _EDGE)
+    if left_out:
+        places = places[:_EDGE] + places[-_EDGE:]
+    before = probe.found.count
+    for at in places:
+        line = read_line(first + at, lines[at][:_LONGEST])
+        match = probe.match(line)
+        if match:
+            named = {name: text or "" for name, text in match.groupdict().items()}
+            numbered = {str(i): text or "" for i, text in enumerate((match[0], *match.groups()))}
+            probe.found.add(Hit(line=line, groups={**numbered, **named}))
+    if left_out and probe.found.count > before:
+        probe.found.count += left_out
+
+
 def _read(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[Line, ...]]:
     """Neighbouring pieces as one run of lines."""
     if pieces:
@@ -267,9 +312,26 @@ def _stamp(data: bytes, at: int) -> str:
     return data[at : at + 40].decode("utf-8", "replace").partition("\n")[0]
 
 
-def _next(data: bytes, literals: tuple[bytes, ...], position: int) -> int:
-    """The first place at or after a position where one of the literals is; -1 for none."""
+def _places(data: bytes, literals: tuple[bytes, ...]) -> Iterator[int]:
+    """Where one of the literals is, at most once a line, in order."""
     if len(literals) == 1:
-        return data.find(literals[0], position)
-    places = [at for literal in literals if (at := data.find(literal, position)) >= 0]
-    return min(places, default=-1)
+        literal, at = literals[0], data.find(literals[0])
+        while at >= 0:
+            yield at
+            end = data.find(b"\n", at)
+            at = -1 if end < 0 else data.find(literal, end)
+        return
+    following = {literal: at for literal in literals if (at := data.find(literal)) >= 0}
+    while following:
+        at = min(following.values())
+        yield at
+        end = data.find(b"\n", at)
+        if end < 0:
+            return
+        for literal, place in list(following.items()):
+            if place < end:
+                again = data.find(literal, end)
+                if again < 0:
+                    del following[literal]
+                else:
+                    following[literal] = again
