@@ -102,9 +102,6 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
     """How certain it is that this failure is one that users meet; None: not worth a word."""
     if blamed.failure.kind == "exit":
         return None
-    root = blamed.failure.root
-    if root.kind == "raised" and blamed.internal and root.exception not in {"ImportError", "ModuleNotFoundError"}:
-        return None  # a package that stops itself without a word about another: more likely a path not followed right
     strong = blamed.provider_installed or blamed.declared or blamed.internal
     if any(o.primary and o.kind == "module" for o in met):
         return Severity.ERROR

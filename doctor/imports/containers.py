@@ -201,8 +201,7 @@ def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:  # noqa
 
 
 def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -> Value:  # noqa: PLR0911, C901, PLR0912
-    """``holder[key]``; raises ``Raised`` (KeyError) only for names that certainly are not in ``sys.modules``."""
-    del frame, line
+    """``holder[key]``; raises ``Raised`` (KeyError) where a handler waits for a key that certainly is not there."""
     if isinstance(holder, External):
         if holder.path == "sys.modules" and isinstance(key, str):
             return machine.modules.get(key, UNKNOWN)
@@ -230,10 +229,29 @@ def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -
         if isinstance(holder, List) and isinstance(key, int) and not holder.opened:
             return holder.items[key]
         if isinstance(holder, Dict):
-            return holder.items.get(key, UNKNOWN) if const(key) or isinstance(key, tuple) else UNKNOWN
+            known = const(key) or isinstance(key, tuple)
+            if known and key not in holder.items and not holder.opened and not frame.maybe:
+                _no_key(machine, key, frame, line)
+            return holder.items.get(key, UNKNOWN) if known else UNKNOWN
     except (IndexError, TypeError):
         return UNKNOWN
     return UNKNOWN
+
+
+def _no_key(machine: Machine, key: Value, frame: Frame, line: int) -> None:
+    """Raise KeyError when something catches it; uncaught it would more likely be a path that was not followed right."""
+    from doctor.imports.machine import Failure, error_class  # noqa: PLC0415
+
+    cls = error_class("KeyError")
+    if machine.caught(cls):
+        raise machine.fail(
+            Failure(
+                kind="raised", exception="KeyError", message=repr(key), symbol=frame.module.name, provider=frame.module.name,
+                module=frame.module.name, path=frame.module.spec.path, line=line,
+            ),
+            cls,
+            frame,
+        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- methods

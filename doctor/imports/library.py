@@ -608,7 +608,7 @@ def _native_raise(machine: Machine, path: str, frame: Frame, line: int) -> Raise
     exception, message = machine.surroundings.raises[path]
     failure = Failure(
         kind="raised", exception=exception, message=message, symbol=path, provider=path.rpartition(".")[0],
-        module=frame.module.name, path=frame.module.spec.path, line=line, provider_path=frame.module.spec.path,
+        module=frame.module.name, path=frame.module.spec.path, line=line, provider_path=frame.module.spec.path, trusted=True,
     )  # fmt: skip
     return machine.fail(failure, error_class(exception), frame)
 

@@ -33,7 +33,7 @@ class Failure:
     callee's signature refuses), ``undefined`` (NameError), ``syntax``, ``file``, ``native``, ``raised``.
     ``symbol`` is the missing thing by its dotted name, ``provider`` the module that should have it.
     ``path`` and ``line`` are the failing statement; ``site_*`` the statement at module level from which it was
-    reached when that is another module (a call into a library). ``chain``: modules from the entry to the failing one.
+    reached when that is another module (a call into a library). ``trusted``: a rule says that it is raised. ``chain``: modules from the entry to the failing one.
     """
 
     kind: str
@@ -51,6 +51,7 @@ class Failure:
     site_module: str = ""
     site_path: str = ""
     site_line: int = 0
+    trusted: bool = False
     entries: list[str] = field(default_factory=list)
 
     @property
@@ -166,7 +167,7 @@ class Machine:
                 failure.site_module, failure.site_path, failure.site_line = site.name, site.spec.path, site.line
         verdict = self.caught(cls)
         if verdict is False:
-            failure.certain = not self.uncertain(frame)
+            failure.certain = not self.uncertain(frame) and self.believable(failure, cls)
             if failure.certain:
                 self.record(failure)
                 return Raised(cls, failure, state="recorded", value=value)
@@ -175,6 +176,14 @@ class Machine:
         if verdict:
             self.guarded.setdefault(failure.key, failure)
         return Raised(cls, failure, value=value)
+
+    def believable(self, failure: Failure, cls: Value) -> bool:
+        """A package that stops its own import with anything but an ImportError is more likely a path not followed right."""
+        if failure.kind != "raised" or failure.trusted or failure.cause is not None:
+            return True
+        if self.matches(cls, error_class("ImportError")):
+            return True
+        return failure.site_module.partition(".")[0] != failure.module.partition(".")[0]
 
     def record(self, failure: Failure) -> None:
         """Note a certain failure once, and that every module being imported is broken by it."""

@@ -252,9 +252,8 @@ def _standard_attribute(machine: Machine, module: Module, name: str) -> Value:
     if names is None or name in names:
         return External(f"{module.name}.{name}")
     child = machine._spec(f"{module.name}.{name}", module) if module.spec.package else None  # noqa: SLF001
-    if child is not None:
-        return External(f"{module.name}.{name}") if f"{module.name}.{name}" in machine.modules else MISSING
-    return MISSING
+    # a submodule is there once anything in the process has imported it: most have been by the time this runs
+    return External(f"{module.name}.{name}") if child is not None else MISSING
 
 
 def _external_attribute(machine: Machine, value: External, name: str) -> Value:
@@ -389,8 +388,11 @@ def _super_attribute(machine: Machine, value: Super, name: str, frame: Frame, li
     if value.cls in order:
         order = order[order.index(value.cls) + 1 :]
     for c in order:
-        if isinstance(c, Class) and name in c.names:
-            return bind_method(machine, c.names[name], value.self, frame, line)
+        if isinstance(c, Class):
+            if name in c.names:
+                return bind_method(machine, c.names[name], value.self, frame, line)
+        elif not (isinstance(c, External) and c.path in _KNOWN_BASES):
+            return UNKNOWN  # a base that is not followed comes first
     if name == "__new__":
         return Native("object.__new__", lambda _m, args, _k, _l: Instance(args[0]) if args else UNKNOWN)
     if name in {"__init__", "__init_subclass__", "__setattr__"}:

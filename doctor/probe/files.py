@@ -57,6 +57,20 @@ class DiskFiles:
         finally:
             os.close(descriptor)
 
+    def read_range(self, path: str, start: int, length: int) -> bytes:
+        """At most ``length`` bytes from ``start`` on; raises ``OSError``, also for what is no regular file."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except ValueError as error:  # a NUL in the name
+            raise OSError(errno.ENOENT, str(error), path) from error
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            return os.pread(descriptor, max(0, min(length, status.st_size - start)), start)
+        finally:
+            os.close(descriptor)
+
     def facts(self, path: str) -> FileFacts | None:
         """What the path is, links followed; None when there is nothing or it cannot be seen."""
         try:
