@@ -70,7 +70,7 @@ def _proof(plan: Plan, page: Page) -> Iterator[Row]:
     if plan.proven:
         text = (
             f"proven: all checks run on the result end with {counted(plan.errors_after, 'error')} "
-            f"({plan.errors_before} before), no new finding"
+            f"({plan.errors_before} before), no new error"
         )
         yield from _lines(text, page, "good")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from posixpath import join
 
@@ -16,7 +16,7 @@ from doctor.model import Environment, Finding, Fix, Plan, Receipt, Report, Safet
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.repair.fingerprint import Fingerprint, changed_since, fingerprint
-from doctor.repair.history import look, standing
+from doctor.repair.history import look, prune, standing
 from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
 from doctor.repair.scene import Scene
@@ -143,13 +143,20 @@ def make_plan(found: Found, scene: Scene) -> Plan:
         reinstall=again,
         remove_paths=found.target.remove_paths,
         cures=tuple(dict.fromkeys(f.message for f in found.cured if f.key not in explained(scene.report))),
-        declined=(*declined, *(f"gives up {text}" for text in gives_up)),
+        declined=(*declined, *(f"gives up {text}" for text in gives_up), *_new_warnings(found, scene)),
         commands=tuple(command_for(fix, scene.environment).split(" && ")),
-        proven=not found.report.crashed and (after < before or not before),
+        proven=not found.report.crashed and (after < before or after == before == 0),
         errors_before=before,
         errors_after=after,
         safety=Safety.UNSAFE if gives_up else Safety.SAFE,
     )
+
+
+def _new_warnings(found: Found, scene: Scene) -> Iterator[str]:
+    """What the result has that the environment has not, below an error: said, as the plan calls itself proven."""
+    known = {identity(f) for f in scene.report.findings}
+    fresh = [f for f in found.report.findings if f.severity is Severity.WARNING and identity(f) not in known]
+    yield from (f"new warning: {f.message}" for f in fresh[:3])
 
 
 def carry_out(proposal: Proposal, wish: Wish) -> tuple[Receipt, Report]:
@@ -189,6 +196,7 @@ def carry_out(proposal: Proposal, wish: Wish) -> tuple[Receipt, Report]:
     )
     if receipt.outcome != "committed" or not looked:
         return receipt, proposal.report
+    prune(scene.environment.path)
     if looked[-1].environment is not None:
         look(scene.environment.path, looked[-1].environment)
     return receipt, looked[-1]

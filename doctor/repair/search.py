@@ -14,9 +14,9 @@ from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
 from doctor.repair.target import Target, changes, reinstalled
 
-MOST_TRIALS = 48
+MOST_TRIALS = 30
 """Moves that are examined for one finding."""
-MOST_SECONDS = 240.0
+MOST_SECONDS = 180.0
 """Seconds that the whole search may take."""
 MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""

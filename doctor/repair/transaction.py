@@ -11,23 +11,20 @@ import getpass
 import os
 import secrets
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from doctor.errors import DoctorError, TransactionError
 from doctor.model import Change, Receipt
-from doctor.repair.layout import Member, digest_of
+from doctor.repair.layout import Member
 from doctor.repair.room import blocked, exclusive, read_json, room_of, settle, write_json
+from doctor.repair.signals import Interrupted, deaf, interruptible
+from doctor.repair.staging import check_space, check_writable, link, relative_to, stage
 from doctor.repair.surgery import Surgery, design, from_json, operate, prepare_folders, settle_folders, undo
-
-SPARE = 16 * 1024**2
-"""Bytes that must stay free beyond what is written."""
 
 Verify = Callable[[], str]
 """Looks at the changed environment; '' when it is as promised, else why not (one sentence without a stop)."""
@@ -155,6 +152,10 @@ def _carry_out(order: Order, surgery: Surgery, folder: Path, verify: Verify) -> 
             reason = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
         except DoctorError as error:
             reason = str(error).rstrip(".")
+        except Interrupted as signalled:
+            if not kept:
+                _undo_now(surgery, prefix, folder)
+                raise TransactionError(f"Interrupted ({signalled}); {prefix} is as it was.") from None
         except BaseException:
             if not kept:
                 _undo_now(surgery, prefix, folder)
@@ -182,8 +183,8 @@ def _undo_now(surgery: Surgery, prefix: Path, folder: Path) -> None:
 
 def _prepare(order: Order, room: Path, folder: Path, prefix: Path) -> Surgery:
     """Write everything beside; nothing of the environment is touched. Raises ``OSError``."""
-    _check_space(order, prefix)
-    relative = {path: _relative(path, prefix) for path in (*order.out, *order.placed, *order.links, *order.bare)}
+    check_space(sum(member.size for member in order.placed.values()), prefix)
+    relative = {path: relative_to(path, prefix) for path in (*order.out, *order.placed, *order.links, *order.bare)}
     staged, old = folder / "staged", folder / "old"
     folder.mkdir(parents=True)
     write_json(room / "journal.json", {"id": folder.name, "state": "preparing"})
@@ -194,72 +195,19 @@ def _prepare(order: Order, room: Path, folder: Path, prefix: Path) -> Surgery:
         [relative[p] for p in order.bare],
         [os.path.relpath(p, prefix) for p in order.keep],
     )
-    _check_writable(surgery, prefix, folder)
+    check_writable(surgery, prefix, folder)
     prepare_folders(surgery, old, staged)
     facts: dict[str, tuple[int, int]] = {}
     for path, member in order.placed.items():
-        facts[relative[path]] = _stage(staged / relative[path], member)
+        facts[relative[path]] = stage(staged / relative[path], member)
     for path, source in order.links.items():
         target = staged / relative[path]
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link(source, target)
+        link(source, target)
         seen = target.lstat()
         facts[relative[path]] = (seen.st_size, seen.st_mtime_ns)
     write_json(folder / "record.json", _record(order, surgery, facts, folder.name))
     return surgery
-
-
-def _stage(path: Path, member: Member) -> tuple[int, int]:
-    """Write one new file, checked against the hash it must have; its size and time."""
-    body = member.read()
-    if member.identity.startswith("sha256=") and digest_of(body) != member.identity:
-        raise TransactionError(f"{path.name} is not what the wheel's RECORD says; the wheel is damaged.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(body)
-    if member.executable:
-        mode = path.stat().st_mode
-        path.chmod(mode | (mode & 0o444) >> 2)
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
-
-
-def _link(source: str, target: Path) -> None:
-    """The same file under a second name; a copy with mode and time where links are not possible."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _check_space(order: Order, prefix: Path) -> None:
-    """Refuse before the first byte when the disk cannot hold what comes."""
-    needed = sum(member.size for member in order.placed.values())
-    free = shutil.disk_usage(prefix).free
-    if needed + SPARE > free:
-        raise TransactionError(
-            f"The repair needs {needed / 1e6:.0f} MB on the disk of {prefix}, and {free / 1e6:.0f} MB are free; "
-            "free some space and try again. Nothing was changed."
-        )
-
-
-def _check_writable(surgery: Surgery, prefix: Path, folder: Path) -> None:
-    """Refuse what renames could not do: directories that may not be written or lie on another file system."""
-    device = folder.stat().st_dev
-    for name in surgery.folders:
-        path = prefix / name
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise TransactionError(f"{path} may not be written by you; ask its owner. Nothing was changed.")
-        if path.stat().st_dev != device:
-            raise TransactionError(f"{path} lies on another file system than {prefix}. Nothing was changed.")
-
-
-def _relative(path: str, prefix: Path) -> str:
-    """The path inside of the environment; refuses any other."""
-    inside = os.path.relpath(path, prefix)
-    if inside.startswith("..") or inside == ".":
-        raise TransactionError(f"{path} lies outside of {prefix} and is not touched. Nothing was changed.")
-    return inside
 
 
 def _record(order: Order, surgery: Surgery, facts: Mapping[str, tuple[int, int]], number: str) -> dict[str, Any]:
@@ -313,47 +261,3 @@ def _tidy(folder: Path, room: Path) -> None:
     with suppress(OSError):
         (room / "journal.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class Interrupted(KeyboardInterrupt):
-    """A signal that asked us to end; ``number`` says which."""
-
-    def __init__(self, number: int) -> None:
-        """Keep the signal."""
-        self.number = number
-        super().__init__(signal.Signals(number).name)
-
-
-_ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-def _interrupt(number: int, _frame: object) -> NoReturn:
-    raise Interrupted(number)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Have ^C, SIGTERM and SIGHUP end the block by an exception, so that it can be undone."""
-    with _handlers(_interrupt):
-        yield
-
-
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Do not listen to these signals for the moment that undoing takes."""
-    with _handlers(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
-    """Signal handlers for a block; only the main thread may have any."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _ENDINGS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old if old is not None else signal.SIG_DFL)
