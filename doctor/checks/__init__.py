@@ -1,0 +1,1 @@
+"""The checks: pure functions from an examined environment to findings, one file each."""

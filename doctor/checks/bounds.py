@@ -50,7 +50,9 @@ def contradictory(joint: SpecifierSet) -> bool:
         return True
     lower = max(_versions(joint, _LOWER), default=None)
     upper = min(_versions(joint, _UPPER), default=None)
-    return lower is not None and upper is not None and lower > upper
+    if lower is None or upper is None or lower < upper:
+        return False
+    return lower > upper or not joint.contains(lower, prereleases=True)
 
 
 def _versions(joint: SpecifierSet, operators: Sequence[str]) -> list[Version]:

@@ -8,6 +8,7 @@ libraries that only a machine with the accelerator has are one ``note``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from doctor.checks.compiled import Compiled, compiled_of, has_elf
 from doctor.checks.examination import Examination
@@ -40,15 +41,20 @@ def _judged(compiled: Compiled, inspector: NativeInspector, drivers: dict[str, s
     damaged = _troubles(compiled.files, inspector.damage)
     if damaged:
         yield _finding(compiled, damaged, Severity.ERROR, f"{named(distribution)} is damaged")
-    whole = [path for path in compiled.files if path not in damaged]
     modules = [path for path in compiled.modules if path not in damaged]
-    for judge in (inspector.wrong_machine, inspector.too_new_for_libc):
-        if troubles := _troubles(modules, judge):
-            yield _finding(
-                compiled, troubles, Severity.ERROR, f"{named(distribution)} cannot be loaded on this machine"
-            )
-    if troubles := _troubles(whole, inspector.unmet_versions):
-        yield _finding(compiled, troubles, Severity.WARNING, f"{named(distribution)} needs newer system libraries")
+    strange = f"{named(distribution)} cannot be loaded on this machine"
+    if foreign := _troubles(modules, inspector.wrong_machine):
+        yield _finding(compiled, foreign, Severity.ERROR, strange)
+    older = Fix(
+        install=(f"{distribution.name}<{distribution.version}",), because="older builds ask for older libraries"
+    )
+    if too_new := _troubles(modules, inspector.too_new_for_libc):
+        yield replace(_finding(compiled, too_new, Severity.ERROR, strange), fixes=(older,))
+    judged = damaged.keys() | foreign.keys() | too_new.keys()
+    whole = [path for path in compiled.files if path not in judged]
+    if unmet := _troubles(whole, inspector.unmet_versions):
+        sentence = f"{named(distribution)} needs newer system libraries"
+        yield replace(_finding(compiled, unmet, Severity.WARNING, sentence), fixes=(older,))
     yield from _missing_libraries(compiled, whole, inspector, drivers)
 
 
