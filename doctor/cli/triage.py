@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import click
 
@@ -28,10 +28,20 @@ from doctor.triage.timeline import read_config
 @click.option("--now", metavar="TIME", default="", help="The time of day for a log of elsewhere (2026-11-23 15:20:00).")
 @click.option("--follow", "following", is_flag=True, help="Go on reading while the log grows; end with Ctrl-C.")
 @click.option("--batch", metavar="DIR", default="", help="Read every file in DIR and group them by root cause.")
-@click.option("--format", "form", type=click.Choice(["text", "ticket", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "ticket", "json", "html"]), default="text", show_default=True
+)
 @click.option("-o", "--output", metavar="FILE", default="", help="Write the answer to FILE.")
 def triage(
-    file: str | None, snapshot: str, venv: str, config: str, now: str, following: bool, batch: str, form: str, output: str
+    file: str | None,
+    snapshot: str,
+    venv: str,
+    config: str,
+    now: str,
+    following: bool,
+    batch: str,
+    form: str,
+    output: str,
 ) -> int:
     """Say what pasted text means: tracebacks, logs of runs, messages of shells and services.
 
@@ -44,11 +54,9 @@ def triage(
         text, code = batch_text(batch, knowledge, form, page_for(settings, to_file=output not in ("", "-")))
         deliver(text, output)
         return code
-    source = open_source(file, now_given=bool(now))
+    source = open_source(file)
     if source.config and not config:
-        knowledge = _with(knowledge, config=read_config(read_text(source.config)))
-    if source.clock and not now:
-        knowledge = _with(knowledge, now=source.clock)
+        knowledge = replace(knowledge, config=read_config(read_text(source.config)))
     if following:
         return follow(source, knowledge, settings)
     with progress("reading", settings):
@@ -61,7 +69,8 @@ def _answered(source: Source, knowledge: Knowledge) -> Answer:
     search = scanner(knowledge)
     with source.stream() as stream:
         search.read(stream)
-    return answer(search.digest(), knowledge)
+    digest = search.digest()
+    return answer(digest, replace(knowledge, now=knowledge.now or source.clock(digest.last_stamp)))
 
 
 def _rendered(found: Answer, form: str, settings: Settings, output: str) -> str:
@@ -113,11 +122,3 @@ def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: s
         config=read_config(read_text(config)) if config else {},
         now=clock,
     )
-
-
-def _with(knowledge: Knowledge, **changes: Any) -> Knowledge:
-    from dataclasses import replace  # noqa: PLC0415
-
-    return replace(knowledge, **changes)
-
-

@@ -17,9 +17,11 @@ from doctor.errors import UsageError
 from doctor.render.answer import render_answer
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Knowledge
+from doctor.triage.lines import moment
 from doctor.triage.recode import as_utf8
 
 _FRESH_SECONDS = 48 * 3600
+_SAME_CLOCK_SECONDS = 600
 _POLL_SECONDS = 1.0
 _CONFIG_LIMIT = 4 * 1024**2
 _LOGS = ("cerebras_logs",)
@@ -29,12 +31,25 @@ _LOGS = ("cerebras_logs",)
 class Source:
     """``path`` is '' for standard input. ``config`` is the run's yaml where it lies beside the log.
 
-    ``clock`` is the time of day when the log is of this machine and recent: then a silence can be judged.
+    ``modified`` is when the file was written last.
     """
 
     path: str
     config: str = ""
-    clock: datetime | None = None
+    modified: datetime | None = None
+
+    def clock(self, last_stamp: str) -> datetime | None:
+        """Now, when the log's own clock is this machine's: its last line was written when the file was.
+
+        A log that was copied or pasted fails that test, and the silence at its end cannot be judged.
+        """
+        last = moment(last_stamp)
+        if self.modified is None or last is None:
+            return None
+        written = self.modified if last.tzinfo else self.modified.replace(tzinfo=None)
+        now = datetime.now().astimezone()
+        fresh = (now - self.modified).total_seconds() < _FRESH_SECONDS
+        return now if fresh and abs((written - last).total_seconds()) < _SAME_CLOCK_SECONDS else None
 
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:
@@ -49,7 +64,7 @@ class Source:
             raise UsageError(f"{self.path} cannot be read: {error.strerror or error}.") from None
 
 
-def open_source(name: str | None, *, now_given: bool) -> Source:
+def open_source(name: str | None) -> Source:
     """What the argument names; raises ``UsageError`` when it is not there."""
     if name in (None, "-"):
         if name is None and sys.stdin is not None and sys.stdin.isatty():
@@ -58,13 +73,14 @@ def open_source(name: str | None, *, now_given: bool) -> Source:
             raise UsageError("There is nothing to read: name a file, or pipe the text in.")
         return Source(path="")
     assert name is not None  # noqa: S101 - for the type checker; None was answered above
-    path, config = (_run_log(name) if os.path.isdir(name) else (name, ""))
+    path, config = _run_log(name) if os.path.isdir(name) else (name, "")
     try:
         facts = os.stat(path)
     except (OSError, ValueError):
-        raise UsageError(f"There is no file {name}; give a log, a run's directory, or - for what is piped in.") from None
-    recent = not now_given and time.time() - facts.st_mtime < _FRESH_SECONDS
-    return Source(path=path, config=config, clock=datetime.now().astimezone() if recent else None)
+        raise UsageError(
+            f"There is no file {name}; give a log, a run's directory, or - for what is piped in."
+        ) from None
+    return Source(path=path, config=config, modified=datetime.fromtimestamp(facts.st_mtime).astimezone())
 
 
 def _run_log(directory: str) -> tuple[str, str]:
@@ -78,7 +94,9 @@ def _run_log(directory: str) -> tuple[str, str]:
         places += [os.path.join(directory, entry) for entry in sorted(os.listdir(directory))]
     logs = [path for place in places if os.path.isfile(path := os.path.join(place, "run.log"))]
     if not logs:
-        raise UsageError(f"{directory} holds no run.log, nor does a directory of its cerebras_logs; name the log itself.")
+        raise UsageError(
+            f"{directory} holds no run.log, nor does a directory of its cerebras_logs; name the log itself."
+        )
     newest = max(logs, key=lambda path: (os.path.getmtime(path), path))
     beside = os.path.dirname(newest)
     yamls = [os.path.join(beside, name) for name in sorted(os.listdir(beside)) if name.endswith((".yaml", ".yml"))]

@@ -62,7 +62,13 @@ def _sources(places: Iterable[str], files: FileView) -> Iterator[str]:
         for name in names:
             if name.endswith(".py"):
                 yield f"{path}/{name}"
-            elif not name.startswith((".", "__pycache__")) and name not in ("tests", "test", "node_modules", "build", "dist"):
+            elif not name.startswith((".", "__pycache__")) and name not in (
+                "tests",
+                "test",
+                "node_modules",
+                "build",
+                "dist",
+            ):
                 facts = files.facts(f"{path}/{name}")
                 if facts and facts.kind == "dir" and not facts.link and len(seen) < _FILES:
                     waiting.append(f"{path}/{name}")

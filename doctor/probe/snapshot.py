@@ -29,9 +29,11 @@ _HOME = "/home/user"
 _DEVIATIONS = 200
 _SCRIPT_BYTES = 400
 _STDLIB_FILES = 4000
-_STDLIB_LEFT_OUT = frozenset("__pycache__ site-packages dist-packages test tests idlelib turtledemo idle_test lib2to3 ensurepip _bundled".split())
+_STDLIB_LEFT_OUT = frozenset(
+    ["__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "turtledemo", "idle_test", "lib2to3", "ensurepip", "_bundled"]
+)
 _PLAIN_KEYS = frozenset(
-    "name display_name version wheel_tags tags stdlib builtins suffixes top_level extras kind markers implementation code".split()
+    ["name", "display_name", "version", "wheel_tags", "tags", "stdlib", "builtins", "suffixes", "top_level", "extras", "kind", "markers", "implementation", "code"]
 )
 
 
@@ -285,7 +287,9 @@ def _clean(value: Any, redact: Redactor, key: str) -> Any:
         exact = key in ("digest", "made_on", "made_by") or (key == "requires" and "@" not in value)
         return value if plain or exact else redact(value)
     if isinstance(value, dict):
-        return {redact(k) if "/" in k else k: _clean(v, redact, key if key == "markers" else k) for k, v in value.items()}
+        return {
+            redact(k) if "/" in k else k: _clean(v, redact, key if key == "markers" else k) for k, v in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return tuple(_clean(item, redact, key) for item in value)
     return value
@@ -305,8 +309,10 @@ def _lines(value: dict[str, Any]) -> str:
     parts = []
     for key, item in value.items():
         if key == "environment":
-            inner = [f"  {json.dumps(k)}: {_rows(v) if k == 'distributions' else json.dumps(v)}" for k, v in item.items()]
-            parts.append(f' "environment": {{\n' + ",\n".join(inner) + "\n }")
+            inner = [
+                f"  {json.dumps(k)}: {_rows(v) if k == 'distributions' else json.dumps(v)}" for k, v in item.items()
+            ]
+            parts.append(' "environment": {\n' + ",\n".join(inner) + "\n }")
         elif isinstance(item, dict):
             inner = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in item.items()]
             parts.append(f" {json.dumps(key)}: {{\n" + ",\n".join(inner) + "\n }")
@@ -334,7 +340,9 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         hints = get_type_hints(kind)
         table = _of(value, dict, where)
         missing = {f.name: _empty(hints[f.name]) for f in fields(kind) if f.name not in table and _needed(f)}
-        given = {f.name: _build(hints[f.name], table[f.name], f"{where}.{f.name}") for f in fields(kind) if f.name in table}
+        given = {
+            f.name: _build(hints[f.name], table[f.name], f"{where}.{f.name}") for f in fields(kind) if f.name in table
+        }
         return kind(**{**missing, **given})  # type: ignore[operator]
     if kind is bool or kind is int or kind is str:
         return _of(value, kind, where)
@@ -361,5 +369,3 @@ def _of(value: Any, kind: Any, where: str) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{where} is not what it should be")
     return value
-
-

@@ -103,7 +103,10 @@ def command(fix: Fix) -> str:
 def _timeline(timeline: Timeline, page: Page) -> Iterator[Row]:
     steps = timeline.steps if page.verbose else timeline.steps[-_STEPS_SHOWN:]
     left = len(timeline.steps) - len(steps)
-    yield Row(text="stages of the run" + (f" (the last {len(steps)} of {len(timeline.steps)}; all with -v)" if left else ""), style="strong")
+    yield Row(
+        text="stages of the run" + (f" (the last {len(steps)} of {len(timeline.steps)}; all with -v)" if left else ""),
+        style="strong",
+    )
     for step in steps:
         yield Row(text=f"{_INDENT}{step_text(step)}")
     if timeline.last_progress:
@@ -126,9 +129,13 @@ def _end(answer: Answer, page: Page) -> Iterator[Row]:
     found = roots(answer)
     timeline = answer.timeline
     if not found and timeline and timeline.silence and timeline.silence.verdict == "finished":
-        yield Row(text=f"{page.symbol('good')} nothing is wrong: the run ended with \"{timeline.silence.stage}\"", style="good")
+        yield Row(
+            text=f'{page.symbol("good")} nothing is wrong: the run ended with "{timeline.silence.stage}"', style="good"
+        )
     elif not found:
-        for line in wrapped("nothing known to be wrong was found in the text", page.width, first=f"{page.symbol('unknown')} ", rest="  "):
+        for line in wrapped(
+            "nothing known to be wrong was found in the text", page.width, first=f"{page.symbol('unknown')} ", rest="  "
+        ):
             yield Row(text=line)
         yield Row(text=f"{_INDENT}wanted: the whole text from the first error on, and  python -m pip freeze")
     kinds = [sum(one.finding.severity is severity for one in found) for severity in Severity]
@@ -137,7 +144,11 @@ def _end(answer: Answer, page: Page) -> Iterator[Row]:
     if answer.harmless and page.verbose:
         parts.append("harmless: " + ", ".join(match.rule.id for match in answer.harmless))
     elif answer.harmless:
-        parts.append(f"{counted(len(answer.harmless), 'line')} that looks bad is harmless" if len(answer.harmless) == 1 else f"{len(answer.harmless)} lines that look bad are harmless")
+        parts.append(
+            f"{counted(len(answer.harmless), 'line')} that looks bad is harmless"
+            if len(answer.harmless) == 1
+            else f"{len(answer.harmless)} lines that look bad are harmless"
+        )
     for line in joined(parts, f" {page.symbol('dot')} ", page.width):
         yield Row(text=line, style="faint")
 
@@ -211,7 +222,12 @@ def _reading(one: Diagnosis) -> dict[str, Any] | None:
         "message": reading.raised.text,
         "level": reading.level,
         "innermost_third_party": place
-        and {"dist": place.owner.name, "file": place.owner.file, "line": place.frame.line, "function": place.frame.function},
+        and {
+            "dist": place.owner.name,
+            "file": place.owner.file,
+            "line": place.frame.line,
+            "function": place.frame.function,
+        },
         "missing": missing and {"kind": missing.kind, "module": missing.module, "symbol": missing.symbol},
         "importer": reading.importer or None,
         "provider": reading.provider or None,

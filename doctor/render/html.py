@@ -53,7 +53,15 @@ def render_html(report: Report, clean: Clean = str) -> str:
             items = "".join(f"<li>{_text(other.message, clean)}</li>" for other in below)
             inside.append(f"<details><summary>{len(below)} findings follow from it</summary><ul>{items}</ul></details>")
         body.append(_card(finding.severity.value, finding.severity.value, _text(finding.message, clean), inside))
-    body += [_card("warning", "not finished", f"The check {_text(c.check, clean)} could not finish", [_paragraph(c.reason, clean)]) for c in report.crashed]
+    body += [
+        _card(
+            "warning",
+            "not finished",
+            f"The check {_text(c.check, clean)} could not finish",
+            [_paragraph(c.reason, clean)],
+        )
+        for c in report.crashed
+    ]
     if report.environment:
         body.append(_environment(report.environment, report.stack, clean))
     return _page("acdoctor check", title, body)
@@ -142,7 +150,9 @@ def _timeline(timeline: Timeline) -> str:
     for step in timeline.steps:
         at = f"{step.at:%Y-%m-%d %H:%M:%S}" if step.at else ""
         took = duration(step.seconds) if step.seconds is not None and step.seconds >= 0 else ""
-        rows.append(f'<tr><td>{at}</td><th scope="row">{escape(step.stage)}</th><td>{took}</td><td>{step.line}</td></tr>')
+        rows.append(
+            f'<tr><td>{at}</td><th scope="row">{escape(step.stage)}</th><td>{took}</td><td>{step.line}</td></tr>'
+        )
     end = timeline.silence
     note = f"<p>{escape(end.basis)}</p>" if end and end.basis else ""
     return (

@@ -18,8 +18,14 @@ _SIGNIFICANT = {"error": "What is broken", "warning": "What may go wrong", "note
 
 def render_ticket(answer: Answer, clean: Callable[[str], str]) -> str:
     """The whole ticket; ``clean`` takes secrets out of every text that comes from the paste."""
-    lines = [*_summary(answer, clean), *_findings(answer, clean), *_run(answer), *_questions(answer, clean), *_environment(answer)]
-    lines += ["", f"---", f"acdoctor {__version__}, from {answer.lines} lines of text"]
+    lines = [
+        *_summary(answer, clean),
+        *_findings(answer, clean),
+        *_run(answer),
+        *_questions(answer, clean),
+        *_environment(answer),
+    ]
+    lines += ["", "---", f"acdoctor {__version__}, from {answer.lines} lines of text"]
     return "\n".join(lines) + "\n"
 
 
@@ -43,7 +49,7 @@ def _summary(answer: Answer, clean: Callable[[str], str]) -> Iterator[str]:
     if not found:
         end = answer.timeline.silence if answer.timeline else None
         if end and end.verdict == "finished":
-            yield f"Nothing is wrong: the run ended with \"{end.stage}\"."
+            yield f'Nothing is wrong: the run ended with "{end.stage}".'
         else:
             yield "Nothing known to be wrong was found in the text. The questions below would help."
         return
@@ -67,7 +73,11 @@ def _findings(answer: Answer, clean: Callable[[str], str]) -> Iterator[str]:
 def _cures(one: Diagnosis, clean: Callable[[str], str]) -> Iterator[str]:
     if one.finding.fixes:
         yield ""
-        yield "Please run, in the activated environment:" if len(one.finding.fixes) == 1 else "Please run one of these, in the activated environment:"
+        yield (
+            "Please run, in the activated environment:"
+            if len(one.finding.fixes) == 1
+            else "Please run one of these, in the activated environment:"
+        )
         yield ""
         for fix in one.finding.fixes[:3]:
             yield f"- {_code(command(fix), clean)} ({_say(fix.because, clean)})"

@@ -100,9 +100,7 @@ def _span(reading: Reading) -> set[int]:
     return frames | set(range(raised.number, raised.number + 1 + len(raised.more)))
 
 
-def _from_loose_lines(
-    digest: Digest, taken: set[int], knowledge: Knowledge, versions: Versions
-) -> list[Diagnosis]:
+def _from_loose_lines(digest: Digest, taken: set[int], knowledge: Knowledge, versions: Versions) -> list[Diagnosis]:
     """Lines that say what is missing though no exception's name stands before it (python -m, linkers, wrappers)."""
     diagnoses = []
     for position, line in enumerate(digest.close):
@@ -126,7 +124,12 @@ def _merged(diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     """The same conclusion from several places is one."""
     found: dict[tuple[object, ...], Diagnosis] = {}
     for one in diagnoses:
-        key = (one.finding.rule, one.finding.subjects, one.finding.symbol, one.finding.message if not one.finding.symbol else "")
+        key = (
+            one.finding.rule,
+            one.finding.subjects,
+            one.finding.symbol,
+            one.finding.message if not one.finding.symbol else "",
+        )
         before = found.get(key)
         if before is None:
             found[key] = one

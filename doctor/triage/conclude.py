@@ -160,27 +160,42 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
     if place is None:
         found = finding("exception", Severity.ERROR, (), said, reading)
         return Diagnosis(
-            finding=found, category="unknown", sure=POSSIBLE, why="only the last line of the traceback is there",
-            lines=lines_of(reading), ask="the whole text from the line \"Traceback (most recent call last)\" on", reading=reading,
+            finding=found,
+            category="unknown",
+            sure=POSSIBLE,
+            why="only the last line of the traceback is there",
+            lines=lines_of(reading),
+            ask='the whole text from the line "Traceback (most recent call last)" on',
+            reading=reading,
         )
     own = reading.own
     if place.owner.kind == PROJECT:
         message = f"your own code fails at {place.frame.path}:{place.frame.line}: {said}"
         return Diagnosis(
-            finding=finding("own-code", Severity.ERROR, (), message, reading), category="user_code", sure=LIKELY,
+            finding=finding("own-code", Severity.ERROR, (), message, reading),
+            category="user_code",
+            sure=LIKELY,
             why="the innermost frame is in your own file, and nothing in the message points at a package",
-            lines=lines_of(reading), ask=FREEZE,
-            advice=("if the same code worked before, tell what was installed or upgraded in between",), reading=reading,
+            lines=lines_of(reading),
+            ask=FREEZE,
+            advice=("if the same code worked before, tell what was installed or upgraded in between",),
+            reading=reading,
         )
     owner = third.owner.name if third else place.owner.name
     message = f"{spoken(owner, versions)} raised {said}"
     by = f"called from your own code at {own.frame.path}:{own.frame.line}" if own else "no frame is in your own code"
-    found = replace(finding("raised-in-package", Severity.ERROR, (pinned(owner, versions),), message, reading), details=(by,))
+    found = replace(
+        finding("raised-in-package", Severity.ERROR, (pinned(owner, versions),), message, reading), details=(by,)
+    )
     return Diagnosis(
-        finding=found, category="call", sure=POSSIBLE,
+        finding=found,
+        category="call",
+        sure=POSSIBLE,
         why="the innermost frame is in that package; its arguments or its version may be at fault",
-        lines=lines_of(reading), ask=FREEZE,
-        advice=("if the same code worked before, tell what was installed or upgraded in between",), reading=reading,
+        lines=lines_of(reading),
+        ask=FREEZE,
+        advice=("if the same code worked before, tell what was installed or upgraded in between",),
+        reading=reading,
     )
 
 
@@ -190,12 +205,20 @@ def _cut(reading: Reading, versions: Versions) -> Diagnosis:
     owner = place.owner.name if place else ""
     where = f" in {spoken(owner, versions)}" if is_distribution(owner) else ""
     found = finding(
-        "traceback-cut", Severity.ERROR, (pinned(owner, versions),) if is_distribution(owner) else (),
-        f"the traceback{where} is cut off: the line that says what happened is missing", reading,
+        "traceback-cut",
+        Severity.ERROR,
+        (pinned(owner, versions),) if is_distribution(owner) else (),
+        f"the traceback{where} is cut off: the line that says what happened is missing",
+        reading,
     )
     return Diagnosis(
-        finding=found, category="unknown", sure=POSSIBLE, why="no line after the last frame names an exception",
-        lines=lines_of(reading), ask="the last 5 lines of the traceback", reading=reading,
+        finding=found,
+        category="unknown",
+        sure=POSSIBLE,
+        why="no line after the last frame names an exception",
+        lines=lines_of(reading),
+        ask="the last 5 lines of the traceback",
+        reading=reading,
     )
 
 
@@ -217,7 +240,9 @@ def from_silence(timeline: Timeline, others: list[Diagnosis]) -> list[Diagnosis]
             finding=replace(found, details=(*since, *details)),
             category="stall" if overdue else "healthy",
             sure=LIKELY if silence.basis else POSSIBLE,
-            why="reckoned from the stages and numbers in the log" if silence.basis else "the log does not tell how long this stage takes",
+            why="reckoned from the stages and numbers in the log"
+            if silence.basis
+            else "the log does not tell how long this stage takes",
             lines=(silence.line,),
             ask="csctl get jobs" if overdue or not silence.basis else "",
             advice=advice,
@@ -232,7 +257,12 @@ def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
     if silence.verdict == "overdue" and expected and silence.factor:
         return (
             f'the stage "{silence.stage}" is overdue: {duration(expected * silence.factor)} of silence where {duration(expected)} are usual, a factor {silence.factor:.1f}',
-            (jobs, "the last lines of run.log in the newest directory of cerebras_logs", "the worker logs there: input workers that wait or restart", "csctl get cluster --error-only"),
+            (
+                jobs,
+                "the last lines of run.log in the newest directory of cerebras_logs",
+                "the worker logs there: input workers that wait or restart",
+                "csctl get cluster --error-only",
+            ),
         )
     if due and since and expected:
         later = _round_up(since + timedelta(seconds=2 * expected))
@@ -241,7 +271,10 @@ def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
             (f"if it is still silent at {later:%H:%M}:  {jobs}",),
         )
     if expected:
-        return (f'nothing is wrong yet: the stage "{silence.stage}" is silent for {duration(expected)}', (f"after twice that time:  {jobs}",))
+        return (
+            f'nothing is wrong yet: the stage "{silence.stage}" is silent for {duration(expected)}',
+            (f"after twice that time:  {jobs}",),
+        )
     return (
         f'nothing in the log is wrong; it ends in the stage "{silence.stage}", and the next line comes after log_steps x batch_size samples',
         ("give the configuration to learn when it is due:  acdoctor triage LOG --config params.yaml", jobs),

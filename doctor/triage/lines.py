@@ -15,7 +15,9 @@ from datetime import UTC, datetime, timedelta, timezone
 LINE_LIMIT = 4096
 
 # ECMA-48 control sequences, operating system commands (titles, hyperlinks) and two-character escapes.
-_ESCAPES = re.compile(r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)|\x1b[@-Z\\-_=>78]|\x9b[0-?]{0,64}[@-~]")
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)|\x1b[@-Z\\-_=>78]|\x9b[0-?]{0,64}[@-~]"
+)
 # Other control and bidirectional-override characters never belong to a message and can disguise one.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _QUOTES = re.compile(r"(?:> ?){1,8}(?!>)")

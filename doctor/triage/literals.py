@@ -107,9 +107,23 @@ def _after_quantifier(branch: str, position: int) -> int:
         position += 1
     else:
         return position
-    return position + 1 if branch[position : position + 1] in ("?", "+") and branch[position : position + 1] else position
+    return (
+        position + 1 if branch[position : position + 1] in ("?", "+") and branch[position : position + 1] else position
+    )
 
 
 def asks_for_digits(pattern: str) -> bool:
     """Whether the pattern tells one digit from another (``401``, not ``\\d``)."""
     return bool(re.search(r"\d", _NO_DIGITS_ASKED.sub("", pattern)))
+
+
+def unanchored(pattern: str) -> str:
+    """The pattern without ``^`` and ``$`` (those in character classes and escaped ones stay)."""
+    kept, position = [], 0
+    while position < len(pattern):
+        end = _skip(pattern, position) if pattern[position] in "\\[" else position + 1
+        token = pattern[position:end]
+        # An empty group keeps a quantifier or an empty alternative as it was.
+        kept.append("(?:)" if token in ("^", "$") else token)
+        position = end
+    return "".join(kept)

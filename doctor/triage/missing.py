@@ -40,7 +40,12 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     ("name", re.compile(r"cannot import name ['\"]?(?P<symbol>[A-Za-z_]\w{0,119})['\"]?")),
-    ("module", re.compile(rf"No module named ['\"]?(?P<module>{_DOTTED})['\"]?(?:; ['\"](?P<file>[\w.]{{1,200}})['\"] is not a package)?")),
+    (
+        "module",
+        re.compile(
+            rf"No module named ['\"]?(?P<module>{_DOTTED})['\"]?(?:; ['\"](?P<file>[\w.]{{1,200}})['\"] is not a package)?"
+        ),
+    ),
     (
         "attribute",
         re.compile(
@@ -48,20 +53,44 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     ("attribute", re.compile(rf"^`(?P<module>{_DOTTED})` has no `(?P<symbol>\w{{1,120}})` attribute")),
-    ("attribute", re.compile(r"type object ['\"](?P<module>[\w.]{1,120})['\"] has no attribute ['\"](?P<symbol>\w{1,120})['\"]")),
-    ("attribute", re.compile(r"['\"](?P<module>[\w.]{1,120})['\"] object has no attribute ['\"](?P<symbol>\w{1,120})['\"]")),
+    (
+        "attribute",
+        re.compile(r"type object ['\"](?P<module>[\w.]{1,120})['\"] has no attribute ['\"](?P<symbol>\w{1,120})['\"]"),
+    ),
+    (
+        "attribute",
+        re.compile(r"['\"](?P<module>[\w.]{1,120})['\"] object has no attribute ['\"](?P<symbol>\w{1,120})['\"]"),
+    ),
     (
         "signature",
-        re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) got an unexpected keyword argument ['\"](?P<keyword>\w{1,100})['\"]"),
+        re.compile(
+            r"(?P<callable>[\w.<>]{1,160})\(\) got an unexpected keyword argument ['\"](?P<keyword>\w{1,100})['\"]"
+        ),
     ),
-    ("signature", re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) takes (?:from |exactly |at most |at least )?\d{1,4}(?: to \d{1,4})? (?:positional )?arguments?\b")),
+    (
+        "signature",
+        re.compile(
+            r"(?P<callable>[\w.<>]{1,160})\(\) takes (?:from |exactly |at most |at least )?\d{1,4}(?: to \d{1,4})? (?:positional )?arguments?\b"
+        ),
+    ),
     ("signature", re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) takes no (?:keyword )?arguments")),
-    ("signature", re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) missing \d{1,4} required (?:positional|keyword-only) arguments?:")),
+    (
+        "signature",
+        re.compile(
+            r"(?P<callable>[\w.<>]{1,160})\(\) missing \d{1,4} required (?:positional|keyword-only) arguments?:"
+        ),
+    ),
     ("signature", re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) got multiple values for (?:keyword )?argument")),
-    ("undefined_symbol", re.compile(r"(?:(?P<file>[^\s:'\"]{1,600}\.so[\w.]{0,40}): )?undefined symbol: (?P<symbol>\w{1,600})")),
+    (
+        "undefined_symbol",
+        re.compile(r"(?:(?P<file>[^\s:'\"]{1,600}\.so[\w.]{0,40}): )?undefined symbol: (?P<symbol>\w{1,600})"),
+    ),
     ("library", re.compile(r"(?P<symbol>lib[\w.+-]{1,120}\.so(?:\.\d{1,6}){0,4}): cannot open shared object file")),
     ("distribution", re.compile(r"[Nn]o package metadata was found for (?:The ['\"])?(?P<module>[\w.-]{1,120})")),
-    ("distribution", re.compile(r"The ['\"](?P<module>[A-Za-z][\w.-]{0,100})[^'\"]{0,100}['\"] distribution was not found")),
+    (
+        "distribution",
+        re.compile(r"The ['\"](?P<module>[A-Za-z][\w.-]{0,100})[^'\"]{0,100}['\"] distribution was not found"),
+    ),
     (
         "version",
         re.compile(
@@ -74,7 +103,12 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?:Contextual)?VersionConflict: \((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
         ),
     ),
-    ("version", re.compile(r"^\((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)")),
+    (
+        "version",
+        re.compile(
+            r"^\((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
+        ),
+    ),
 )
 _FROM_IMPORT = re.compile(rf"^\s{{0,80}}from\s{{1,8}}(?P<module>\.{{0,8}}(?:{_DOTTED})?)\s{{1,8}}import\b")
 _IMPORT = re.compile(rf"^\s{{0,80}}import\s{{1,8}}(?P<module>{_DOTTED})")

@@ -143,7 +143,7 @@ def _brings(
     module: str, provider: str, reading: Reading, knowledge: Knowledge, versions: Versions
 ) -> tuple[tuple[Fix, ...], str]:
     """What to install for a module, and how sure that is the right distribution."""
-    top = module.split(".")[0]
+    top = module.split(".", maxsplit=1)[0]
     if not is_distribution(provider) or (top.lower() in _LOCAL_NAMES and not is_distribution(reading.importer)):
         return (), POSSIBLE
     mapped = top in knowledge.names.modules or is_distribution(reading.importer)
@@ -162,8 +162,7 @@ def _brings(
 
 # Names that projects give their own modules: a distribution of that name is hardly ever what was meant.
 _LOCAL_NAMES = frozenset(
-    "utils util config configs settings models model data dataset datasets common helpers helper src lib libs core main app "
-    "train trainer training test tests tools scripts modules network networks layers loss losses metrics eval evaluate args options".split()
+    ["utils", "util", "config", "configs", "settings", "models", "model", "data", "dataset", "datasets", "common", "helpers", "helper", "src", "lib", "libs", "core", "main", "app", "train", "trainer", "training", "test", "tests", "tools", "scripts", "modules", "network", "networks", "layers", "loss", "losses", "metrics", "eval", "evaluate", "args", "options"]
 )
 
 
@@ -177,7 +176,11 @@ def _name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Ve
     if missing.kind == "signature":
         lacks = "which does not accept these arguments"
     found = finding(
-        _rule(missing), Severity.ERROR, _subjects(reading, versions), f"{_who(reading, versions)} {verb} {missing.dotted}, {lacks}", reading
+        _rule(missing),
+        Severity.ERROR,
+        _subjects(reading, versions),
+        f"{_who(reading, versions)} {verb} {missing.dotted}, {lacks}",
+        reading,
     )
     details, fixes = _cures(offer, missing, versions) if offer else ((), ())
     return Diagnosis(
@@ -208,7 +211,9 @@ def _cures(offer: Offer, missing: Missing, versions: Versions) -> tuple[tuple[st
     name = offer.provider
     if offer.above:
         details.append(f"{missing.dotted} is there from {name} {offer.above} on")
-        fixes.append(install(f"{name}>={offer.above}", because=f"the first version after yours that has {missing.dotted}"))
+        fixes.append(
+            install(f"{name}>={offer.above}", because=f"the first version after yours that has {missing.dotted}")
+        )
     if offer.below:
         details.append(f"{missing.dotted} was last there in {name} {offer.below}")
         fixes.append(install(f"{name}=={offer.below}", because=f"the last version that has {missing.dotted}"))
@@ -227,9 +232,17 @@ def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosi
     who = f"{reading.importer} " if is_distribution(reading.importer) else ""
     names = (pinned(reading.importer, versions),) if who and reading.importer != reading.provider else ()
     found = finding(
-        "version-conflict", Severity.ERROR, (have, *names), f"{who or 'the program '}needs {missing.need}, but {have} is installed", reading
+        "version-conflict",
+        Severity.ERROR,
+        (have, *names),
+        f"{who or 'the program '}needs {missing.need}, but {have} is installed",
+        reading,
     )
-    fixes = (install(missing.need.replace(" ", ""), because="the requirement that the program itself names"),) if requirement else ()
+    fixes = (
+        (install(missing.need.replace(" ", ""), because="the requirement that the program itself names"),)
+        if requirement
+        else ()
+    )
     return Diagnosis(
         finding=replace(found, fixes=fixes),
         category="version_conflict",
@@ -242,9 +255,17 @@ def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosi
 
 
 def _symbol(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
-    who = _who(reading, versions) if is_distribution(reading.importer) else missing.file.rpartition("/")[2] or "a compiled module"
+    who = (
+        _who(reading, versions)
+        if is_distribution(reading.importer)
+        else missing.file.rpartition("/")[2] or "a compiled module"
+    )
     found = finding(
-        "undefined-symbol", Severity.ERROR, _subjects(reading, versions), f"{who} was compiled against another version of a library: its symbol {missing.symbol} is not there", reading
+        "undefined-symbol",
+        Severity.ERROR,
+        _subjects(reading, versions),
+        f"{who} was compiled against another version of a library: its symbol {missing.symbol} is not there",
+        reading,
     )
     return Diagnosis(
         finding=found,
@@ -260,7 +281,11 @@ def _symbol(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis
 
 def _library(reading: Reading, missing: Missing) -> Diagnosis:
     found = finding(
-        "missing-library", Severity.ERROR, _subjects(reading, Versions()), f"the shared library {missing.symbol} cannot be found", reading
+        "missing-library",
+        Severity.ERROR,
+        _subjects(reading, Versions()),
+        f"the shared library {missing.symbol} cannot be found",
+        reading,
     )
     return Diagnosis(
         finding=found,
@@ -269,6 +294,8 @@ def _library(reading: Reading, missing: Missing) -> Diagnosis:
         why="the loader names it",
         lines=lines_of(reading),
         ask=f"ldconfig -p | grep {missing.symbol}; echo $LD_LIBRARY_PATH",
-        advice=("load the module (module load ...) or install the package that brings it; on a login node GPUs' libraries are missing",),
+        advice=(
+            "load the module (module load ...) or install the package that brings it; on a login node GPUs' libraries are missing",
+        ),
         reading=reading,
     )

@@ -18,7 +18,9 @@ PROJECT, STDLIB, DISTRIBUTION = "project", "stdlib", "distribution"
 
 _SITE = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\](?P<rest>.+)$")
 _EGG = re.compile(r"^(?P<name>[A-Za-z0-9][\w.]{0,98})-\d[^/\\]{0,80}\.egg[/\\](?P<rest>.+)$")
-_STDLIB = re.compile(r"[/\\](?:lib(?:64)?[/\\](?:python|pypy)[23]\.\d{1,2}|Python3\d{1,2}(?:-32)?[/\\](?i:lib))[/\\](?P<rest>.+)$")
+_STDLIB = re.compile(
+    r"[/\\](?:lib(?:64)?[/\\](?:python|pypy)[23]\.\d{1,2}|Python3\d{1,2}(?:-32)?[/\\](?i:lib))[/\\](?P<rest>.+)$"
+)
 _SUFFIX = re.compile(r"(?:\.(?:cpython|abi3|pypy|cp)[\w.-]{0,80})?\.(?:pyx?|pyi|pyc|so|pyd)(?:\.\d{1,4})*$")
 
 

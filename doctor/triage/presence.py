@@ -11,7 +11,9 @@ from doctor.triage.missing import Missing
 
 _STARS = 6
 _TOO_LONG = 2 * 1024**2
-_DYNAMIC = re.compile(r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\(")
+_DYNAMIC = re.compile(
+    r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\("
+)
 _PATH = re.compile(r"^\.{0,3}[A-Za-z_][\w.]*$|^$")
 
 
@@ -101,9 +103,7 @@ def _binds(node: ast.stmt) -> set[str]:
     return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
-def _star(
-    wheel: WheelText, module: str, source: str, node: ast.ImportFrom, symbol: str, stars: int
-) -> bool | None:
+def _star(wheel: WheelText, module: str, source: str, node: ast.ImportFrom, symbol: str, stars: int) -> bool | None:
     """Whether ``from X import *`` brings the name; None when X is not in the wheel or too deep."""
     package = module if source.endswith("/__init__.py") else module.rpartition(".")[0]
     if node.level:

@@ -78,9 +78,7 @@ def read(raised: Raised, names: Names) -> Reading:
     if missing and missing.kind == "module" and missing.module and source.lstrip().startswith(("from .", "import .")):
         missing = replace(missing, partial=False)
     importer = _importer(reading, missing, names)
-    return replace(
-        reading, missing=missing, importer=importer, provider=_provider(reading, missing, names, importer)
-    )
+    return replace(reading, missing=missing, importer=importer, provider=_provider(reading, missing, names, importer))
 
 
 def _level(raised: Raised, places: tuple[Place, ...]) -> str:
@@ -146,7 +144,9 @@ def _called(reading: Reading, names: Names) -> str:
     innermost = reading.innermost
     if innermost is None or "." not in whole:
         return ""
-    match = re.search(rf"\b([A-Za-z_]\w{{0,60}}(?:\.\w{{1,60}}){{1,6}})\.{re.escape(whole.split('.')[0])}\(", innermost.frame.source)
+    match = re.search(
+        rf"\b([A-Za-z_]\w{{0,60}}(?:\.\w{{1,60}}){{1,6}})\.{re.escape(whole.split('.')[0])}\(", innermost.frame.source
+    )
     return names.of_module(match[1]) if match and match[1].split(".")[0] in names.modules else ""
 
 
@@ -156,7 +156,9 @@ def _is_class(name: str) -> bool:
     return "." not in name and (last[:1].isupper() or last in _BUILTIN_CLASSES)
 
 
-_BUILTIN_CLASSES = frozenset("str int float bool list dict tuple set bytes function method type generator module NoneType".split())
+_BUILTIN_CLASSES = frozenset(
+    ["str", "int", "float", "bool", "list", "dict", "tuple", "set", "bytes", "function", "method", "type", "generator", "module", "NoneType"]
+)
 
 
 def _module(owner: Owner) -> str:

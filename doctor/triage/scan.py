@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from doctor.triage.lines import LINE_LIMIT, Line, read_line
-from doctor.triage.literals import asks_for_digits, required_literals
+from doctor.triage.lines import Line, read_line
+from doctor.triage.literals import asks_for_digits, required_literals, unanchored
 
 PIECE = 256 * 1024
 """Bytes that are searched at once."""
@@ -73,6 +73,7 @@ class _Probe:
     literals: tuple[bytes, ...]
     exact: bool
     regex: re.Pattern[str] | None = None
+    bare: re.Pattern[bytes] | None = None
     found: Occurrences = field(default_factory=Occurrences)
 
     def match(self, line: Line) -> re.Match[str] | None:
@@ -81,6 +82,13 @@ class _Probe:
             self.regex = re.compile(self.pattern)
         found = self.regex.search(line.message)
         return found if found or line.message == line.text else self.regex.search(line.text)
+
+    @property
+    def rough(self) -> re.Pattern[bytes]:
+        """The pattern on raw bytes without its anchors: what it refuses, the pattern refuses too."""
+        if self.bare is None:
+            self.bare = re.compile(unanchored(self.pattern).encode())
+        return self.bare
 
     def in_shapes(self, text: bytes) -> Iterator[int]:
         """Where shapes hold one of the literals, digits aside."""
@@ -285,7 +293,7 @@ class Scanner:
 def _look(probe: _Probe, lines: list[bytes], places: list[int], first: int) -> None:
     """The lines of one piece that a probe is about: the first and the last ones, the others only counted."""
     if probe.exact:
-        places = [at for at in places if any(literal in lines[at] for literal in probe.literals)]
+        places = [at for at in places if probe.rough.search(lines[at], 0, _LONGEST)]
     left_out = max(0, len(places) - 2 * _EDGE)
     if left_out:
         places = places[:_EDGE] + places[-_EDGE:]

@@ -59,7 +59,13 @@ class SnapshotFiles:
         if member.changed:
             raise PermissionError(13, "was changed on the user's machine; a snapshot does not hold its text", path)
         try:
-            data = member.wheel.read(member.name) if member.wheel else member.path.read_bytes() if member.path else member.data
+            data = (
+                member.wheel.read(member.name)
+                if member.wheel
+                else member.path.read_bytes()
+                if member.path
+                else member.data
+            )
         except (IndexUnavailableError, KeyError) as error:
             raise OSError(5, str(error), path) from None
         return data if limit is None else data[:limit]
@@ -69,7 +75,11 @@ class SnapshotFiles:
         where = normpath(path)
         member = self.members.get(where)
         if member is not None:
-            crc = member.wheel.info(member.name).CRC if member.wheel else zlib.crc32(member.data + str(member.path).encode())
+            crc = (
+                member.wheel.info(member.name).CRC
+                if member.wheel
+                else zlib.crc32(member.data + str(member.path).encode())
+            )
             return FileFacts(
                 kind="file",
                 size=member.size,
@@ -238,7 +248,9 @@ def examine_snapshot(snapshot: Snapshot, options: Options, index: Index) -> Repo
     environment = replace(
         snapshot.environment,
         distributions=tuple(
-            replace(d, kind="assumed", location="", metadata_path="", has_record=False) if d.metadata_path in hidden else d
+            replace(d, kind="assumed", location="", metadata_path="", has_record=False)
+            if d.metadata_path in hidden
+            else d
             for d in snapshot.environment.distributions
         ),
     )
@@ -253,7 +265,11 @@ def _notes(unseen: tuple[Unseen, ...], environment: Environment) -> Iterable[Fin
     del environment
     by_reason: dict[str, list[Distribution]] = {}
     for one in unseen:
-        general = one.reason if not one.reason.startswith("the index has no wheel") else "the index has no wheel with the same files"
+        general = (
+            one.reason
+            if not one.reason.startswith("the index has no wheel")
+            else "the index has no wheel with the same files"
+        )
         by_reason.setdefault(general, []).append(one.distribution)
     for reason, distributions in sorted(by_reason.items()):
         names = ", ".join(d.pin for d in distributions[:8]) + (" ..." if len(distributions) > 8 else "")  # noqa: PLR2004

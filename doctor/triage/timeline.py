@@ -158,9 +158,7 @@ def _facts(
     return facts
 
 
-def _silence(
-    hit: Hit, rule: LogRule, facts: Mapping[str, Fact], progress: list[Hit], now: datetime | None
-) -> Silence:
+def _silence(hit: Hit, rule: LogRule, facts: Mapping[str, Fact], progress: list[Hit], now: datetime | None) -> Silence:
     """What it means that nothing follows."""
     since = moment(hit.line.stamp)
     if not rule.estimate:

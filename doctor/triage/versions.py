@@ -10,28 +10,41 @@ from doctor.triage.lines import Line
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
 _VERSION = r"\d{1,9}(?:\.\d{1,9}){0,6}(?:(?:[._-]?(?:a|b|c|rc|alpha|beta|pre|post|dev|r)[._-]?\d{0,9}){0,3})(?:\+[a-z0-9][a-z0-9._]{0,60})?"
-_PIN = re.compile(rf"^\s{{0,12}}(?:[-*+•] |[├└│─ ]{{0,30}})?(?P<name>{_NAME})(?:\[[\w,. -]{{0,80}}\])?={{2,3}}(?P<version>{_VERSION})(?=\s|$|;|,|\\)")
-_TABLE = re.compile(rf"^\s{{0,8}}(?P<name>{_NAME})\s{{1,80}}(?P<version>{_VERSION})(?:\s{{1,40}}(?P<rest>\S.{{0,200}}))?$")
+_PIN = re.compile(
+    rf"^\s{{0,12}}(?:[-*+•] |[├└│─ ]{{0,30}})?(?P<name>{_NAME})(?:\[[\w,. -]{{0,80}}\])?={{2,3}}(?P<version>{_VERSION})(?=\s|$|;|,|\\)"
+)
+_TABLE = re.compile(
+    rf"^\s{{0,8}}(?P<name>{_NAME})\s{{1,80}}(?P<version>{_VERSION})(?:\s{{1,40}}(?P<rest>\S.{{0,200}}))?$"
+)
 _TABLE_HEAD = re.compile(r"^\s{0,8}(?:Package\s{1,80}Version\b|# Name\s{1,80}Version\b|Name\s{2,80}Version\b)")
 _SHOW_NAME = re.compile(rf"^\s{{0,8}}Name: (?P<name>{_NAME})$")
 _SHOW_VERSION = re.compile(rf"^\s{{0,8}}Version: (?P<version>{_VERSION})$")
 _INSTALLED = re.compile(r"Successfully installed (.{1,4000})$")
-_INSTALLED_ITEM = re.compile(rf"(?P<name>[A-Za-z0-9][\w.]{{0,60}}(?:-[A-Za-z][\w.]{{0,60}}){{0,6}})-(?P<version>{_VERSION})$")
-_SATISFIED = re.compile(rf"Requirement already satisfied: (?P<name>{_NAME})[^()]{{0,300}}\((?:from [^()]{{0,200}}\) ?\()?(?P<version>{_VERSION})\)")
+_INSTALLED_ITEM = re.compile(
+    rf"(?P<name>[A-Za-z0-9][\w.]{{0,60}}(?:-[A-Za-z][\w.]{{0,60}}){{0,6}})-(?P<version>{_VERSION})$"
+)
+_SATISFIED = re.compile(
+    rf"Requirement already satisfied: (?P<name>{_NAME})[^()]{{0,300}}\((?:from [^()]{{0,200}}\) ?\()?(?P<version>{_VERSION})\)"
+)
 _UV_CHANGE = re.compile(rf"^\s{{0,3}}(?P<sign>[+~-]) (?P<name>{_NAME})=={{1,1}}(?P<version>{_VERSION})\b")
 _HAVE = re.compile(rf"but (?:you have|you'll have|found) (?P<name>{_NAME})(?: |==)(?P<version>{_VERSION})")
 _REPORT = re.compile(
     rf"^\s{{0,8}}(?:[-*•] ?)?`?(?P<name>{_NAME})`?(?: version| Version)(?: \([^)]{{0,20}}\))?\s{{0,4}}[:=]\s{{0,8}}`?v?(?P<version>{_VERSION})\b"
 )
-_COLON = re.compile(rf"^\s{{0,8}}(?:[-*•] ?)?[`*]{{0,2}}(?P<name>{_NAME})[`*]{{0,2}}\s?[:=]\s{{0,4}}[`*]{{0,2}}v?(?P<version>\d{{1,9}}(?:\.\d{{1,9}}){{1,4}}[\w.+]{{0,20}})[`*,]{{0,3}}$")
+_COLON = re.compile(
+    rf"^\s{{0,8}}(?:[-*•] ?)?[`*]{{0,2}}(?P<name>{_NAME})[`*]{{0,2}}\s?[:=]\s{{0,4}}[`*]{{0,2}}v?(?P<version>\d{{1,9}}(?:\.\d{{1,9}}){{1,4}}[\w.+]{{0,20}})[`*,]{{0,3}}$"
+)
 _EGG = re.compile(rf"site-packages/(?P<name>[A-Za-z0-9][\w.]{{0,98}})-(?P<version>{_VERSION})-py\d")
-_DIST_INFO = re.compile(rf"(?:site|dist)-packages/(?P<name>[A-Za-z0-9][\w.]{{0,98}})-(?P<version>{_VERSION})\.(?:dist|egg)-info")
-_PYTHON = re.compile(r"(?:^|[^\w.])[Pp]ython(?:\s(?:version|Version))?\s?[:=]?\s?(?P<version>[23]\.\d{1,2}(?:\.\d{1,2})?)(?![\d.]*-)")
+_DIST_INFO = re.compile(
+    rf"(?:site|dist)-packages/(?P<name>[A-Za-z0-9][\w.]{{0,98}})-(?P<version>{_VERSION})\.(?:dist|egg)-info"
+)
+_PYTHON = re.compile(
+    r"(?:^|[^\w.])[Pp]ython(?:\s(?:version|Version))?\s?[:=]?\s?(?P<version>[23]\.\d{1,2}(?:\.\d{1,2})?)(?![\d.]*-)"
+)
 _PYTHON_PATH = re.compile(r"[/\\](?:lib[/\\])?python(?P<version>[23]\.\d{1,2})[/\\]")
 # Words before a version that are no distribution's name.
 _NO_NAMES = frozenset(
-    "python version step epoch loss line using found cuda gcc glibc linux ubuntu debian windows macos the is at in with rate os "
-    "driver kernel release rank node port error warning info debug total time elapsed epochs batch lr seed size from to for".split()
+    ["python", "version", "step", "epoch", "loss", "line", "using", "found", "cuda", "gcc", "glibc", "linux", "ubuntu", "debian", "windows", "macos", "the", "is", "at", "in", "with", "rate", "os", "driver", "kernel", "release", "rank", "node", "port", "error", "warning", "info", "debug", "total", "time", "elapsed", "epochs", "batch", "lr", "seed", "size", "from", "to", "for"]
 )
 _RUN_NEEDED = 3
 
@@ -159,6 +172,8 @@ def _one(found: _Collector, line: Line) -> int:
 def mentioned(name: str, lines: Iterable[Line]) -> str:
     """The version that prose gives a distribution ("with transformers 4.45.2"), '' when none or several."""
     words = re.escape(normal(name)).replace(r"\-", "[-_. ]")
-    pattern = re.compile(rf"(?i)(?<![\w-]){words}[`*\"']{{0,2}}(?:\s{{0,3}}(?:version|v|==|=|@|is|was|at)\s{{0,3}}|\s|-)[`*\"']{{0,2}}v?(\d{{1,6}}(?:\.\d{{1,6}}){{1,4}}(?:\.?(?:post|dev|rc)\d{{0,6}})?)(?![\w.]*[/\\])")
+    pattern = re.compile(
+        rf"(?i)(?<![\w-]){words}[`*\"']{{0,2}}(?:\s{{0,3}}(?:version|v|==|=|@|is|was|at)\s{{0,3}}|\s|-)[`*\"']{{0,2}}v?(\d{{1,6}}(?:\.\d{{1,6}}){{1,4}}(?:\.?(?:post|dev|rc)\d{{0,6}})?)(?![\w.]*[/\\])"
+    )
     found = {match[1] for line in lines for match in pattern.finditer(line.text)}
     return found.pop() if len(found) == 1 else ""

@@ -39,7 +39,7 @@ class IndexLookup:
         """Whether the newest wheel of that name brings the module."""
         try:
             for _, file in reversed(self._wheels(name, "")):
-                return _text(self._open(), file).has_module(module.split(".")[0])
+                return _text(self._open(), file).has_module(module.split(".", maxsplit=1)[0])
         except (IndexUnavailableError, KeyError, OSError):
             return None
         return None
@@ -155,9 +155,7 @@ class _Search:
 
 def _text(index: Index, file: ReleaseFile) -> WheelText:
     wheel = index.wheel(file)
-    return WheelText(
-        names=frozenset(wheel.names), read=lambda name: wheel.read(name).decode("utf-8", "replace")
-    )
+    return WheelText(names=frozenset(wheel.names), read=lambda name: wheel.read(name).decode("utf-8", "replace"))
 
 
 def _wheel(release: Release, python: str) -> ReleaseFile | None:

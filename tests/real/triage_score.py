@@ -54,7 +54,9 @@ class Table:
                 groups[group].append(right)
             rows = sum(right for _, right in results)
             whole = sum(sum(g) / len(g) for g in groups.values())
-            print(f"  {measure:<32}{rows:>5}/{len(results):<4}{rows / len(results):>6.1%}{whole:>8.1f}/{len(groups):<3}{whole / len(groups):>5.0%}")
+            print(
+                f"  {measure:<32}{rows:>5}/{len(results):<4}{rows / len(results):>6.1%}{whole:>8.1f}/{len(groups):<3}{whole / len(groups):>5.0%}"
+            )
 
 
 def score_logs(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) -> None:
@@ -73,10 +75,17 @@ def score_logs(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) -> 
         table.add("exception", group, reading.raised.exception == label["exception"])
         table.add("level", group, reading.level == label["level"])
         if label["innermost_third_party"]:
-            table.add("innermost file", group, bool(place) and place.owner.file == label["innermost_third_party"]["file"])
+            table.add(
+                "innermost file", group, bool(place) and place.owner.file == label["innermost_third_party"]["file"]
+            )
         missing = label["missing"]
         if missing:
-            table.add("missing", group, bool(reading.missing) and (reading.missing.module, reading.missing.symbol) == (missing["module"], missing["symbol"]))
+            table.add(
+                "missing",
+                group,
+                bool(reading.missing)
+                and (reading.missing.module, reading.missing.symbol) == (missing["module"], missing["symbol"]),
+            )
         wanted = {name for name in (label["importer"], label["provider"]) if name}
         right = {name for name in (reading.importer, reading.provider) if name} == wanted
         table.add("importer, provider", group, right)
@@ -117,7 +126,15 @@ def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) 
         confident = bool(one) and bool(one.finding.fixes) and one.sure != "possible"
         table.add("no wrong confident cure", group, not confident or cure)
         if verbose and one and not (category and cure):
-            print("   ", row["id"], one.category, one.sure, subjects, [f.install or f.command for f in one.finding.fixes], diagnosis)
+            print(
+                "   ",
+                row["id"],
+                one.category,
+                one.sure,
+                subjects,
+                [f.install or f.command for f in one.finding.fixes],
+                diagnosis,
+            )
     table.show(f"{path.name} ({'with' if freeze else 'without'} versions)")
 
 

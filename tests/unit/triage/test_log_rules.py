@@ -43,7 +43,20 @@ def test_a_log_can_be_searched_for_it_at_speed(pattern: str) -> None:
 
 def bombs(pattern: str) -> list[str]:
     """Lines that make a backtracking matcher work: the pattern's own literals and characters, repeated."""
-    pieces = [*required_literals(pattern), *re.findall(r"\w{3,}", pattern)[:4], "a", " ", "1", "/", "a.", "a=", "a,", "('", "a-", "a:"]
+    pieces = [
+        *required_literals(pattern),
+        *re.findall(r"\w{3,}", pattern)[:4],
+        "a",
+        " ",
+        "1",
+        "/",
+        "a.",
+        "a=",
+        "a,",
+        "('",
+        "a-",
+        "a:",
+    ]
     lines = [(piece * LINE_LIMIT)[:LINE_LIMIT] for piece in pieces]
     head = "".join(required_literals(pattern))
     return [*lines, *(head + line for line in lines), *((head + " x=1, ") * 600 for _ in range(1))]

@@ -106,7 +106,9 @@ SHAPES = {
     "indented": quoted(PLAIN, "        "),
     "fenced": f"```python\n{PLAIN}```\n",
     "windows": PLAIN.replace("\n", "\r\n"),
-    "coloured": PLAIN.replace("ModuleNotFoundError", "\x1b[1;35mModuleNotFoundError\x1b[0m").replace("File", "\x1b[35mFile\x1b[0m"),
+    "coloured": PLAIN.replace("ModuleNotFoundError", "\x1b[1;35mModuleNotFoundError\x1b[0m").replace(
+        "File", "\x1b[35mFile\x1b[0m"
+    ),
     "hyperlinks": PLAIN.replace("ModuleNotFoundError", "\x1b]8;;file:///x\x1b\\ModuleNotFoundError\x1b]8;;\x1b\\"),
     "torchrun rank": quoted(PLAIN, "[rank3]: "),
     "slurm label": quoted(PLAIN, "3: "),
@@ -163,7 +165,9 @@ def test_ranks_interleaved_are_read_apart_and_counted() -> None:
 
 def really(code: str) -> str:
     """What this Python really prints."""
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False).stderr
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    ).stderr
 
 
 def test_a_real_chain_is_root_first() -> None:
@@ -200,8 +204,11 @@ def test_a_real_syntax_error_has_its_file() -> None:
 
 
 def test_a_worker_traceback_inside_a_message_is_the_root() -> None:
-    text = PLAIN.replace("ModuleNotFoundError: No", "ValueError: Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
-                         '  File "/home/u/data.py", line 9, in get\n    int("x")\nValueError: No')
+    text = PLAIN.replace(
+        "ModuleNotFoundError: No",
+        "ValueError: Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n"
+        '  File "/home/u/data.py", line 9, in get\n    int("x")\nValueError: No',
+    )
     (found,) = read(text)
     assert [one.frames[-1].line for one in found.raised] == [9, 26]
 
