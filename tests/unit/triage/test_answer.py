@@ -2,56 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from pastes import KNOWLEDGE, PEFT, RUN, SITE, ask, trace
 from wheelhouse import make_wheel
 
 from doctor.index.index import open_index
 from doctor.model import Severity
-from doctor.rulebook.load import load_rulebook
-from doctor.triage.answer import answer, scanner
-from doctor.triage.diagnosis import Answer, Knowledge
 from doctor.triage.lines import moment
 from doctor.triage.missing import Missing
-from doctor.triage.owners import load_names
 from doctor.triage.timeline import read_config
 from doctor.triage.wheels import IndexLookup
-
-BOOK = load_rulebook(kinds=("log", "breakage"))
-KNOWLEDGE = Knowledge(logs=BOOK.logs, breakages=BOOK.breakages, names=load_names(None, ("peft", "transformers")))
-SITE = "/home/u/venv/lib/python3.11/site-packages"
-
-
-def ask(text: str, knowledge: Knowledge = KNOWLEDGE) -> Answer:
-    search = scanner(knowledge)
-    search.feed(text.encode() + b"\n")
-    return answer(search.digest(), knowledge)
-
-
-def trace(*frames: str, last: str) -> str:
-    lines = [f'  File "{path}", line {line}, in {function}\n    {source}' for path, line, function, source in (f.split("|") for f in frames)]
-    return "\n".join(["Traceback (most recent call last):", *lines, last])
-
-
-PEFT = trace(
-    "/home/u/R_2.6.0/modelzoo/src/cerebras/modelzoo/cli/main.py|20|<module>|import lm_eval",
-    f"{SITE}/peft/tuners/lora/model.py|26|<module>|from transformers.modeling_layers import GradientCheckpointingLayer",
-    last="ModuleNotFoundError: No module named 'transformers.modeling_layers'",
-)
-RUN = """\
-2025-11-03 14:50:22,812 INFO:   Running command: /venv/bin/cszoo fit configs/params_llama2_7b.yaml
-2025-11-03 14:50:29,812 INFO:   Progress will be logged every 50 steps.
-2025-11-03 14:51:02,812 WARNING:   Event 2025-11-03 14:00:00 +0000 UTC reason=InconsistentVersion object=wsjob-ab12
-2025-11-03 14:51:12,800 INFO:   User sidecar image build is disabled from server. Falling back to venv mounting.
-2025-11-03 14:53:12,800 INFO:   Appliance staging is complete
-2025-11-03 14:53:22,800 INFO:   Beginning appliance run
-"""
 
 
 def test_the_missions_ticket_gets_both_answers() -> None:
@@ -94,7 +57,9 @@ def test_the_configuration_tells_when_the_line_is_due() -> None:
     assert unknown is not None
     assert unknown.silence is not None
     assert unknown.silence.expected is None
-    told = text.replace("Beginning", "Compile estimated performance: 64.0 samples/sec\n2025-11-03 14:53:22,800 INFO:   Beginning")
+    told = text.replace(
+        "Beginning", "Compile estimated performance: 64.0 samples/sec\n2025-11-03 14:53:22,800 INFO:   Beginning"
+    )
     known = ask(told, replace(KNOWLEDGE, config=config)).timeline
     assert known is not None
     assert known.silence is not None
@@ -120,14 +85,19 @@ def test_progress_lines_give_the_period_and_a_finished_run_is_silent() -> None:
 
 def test_lines_that_look_bad_on_good_runs_are_harmless() -> None:
     found = ask(RUN)
-    assert {one.rule.id for one in found.harmless} == {"cerebras-healthy-inconsistent-version", "cerebras-healthy-venv-mount"}
+    assert {one.rule.id for one in found.harmless} == {
+        "cerebras-healthy-inconsistent-version",
+        "cerebras-healthy-venv-mount",
+    }
     assert [one.finding.rule for one in found.diagnoses] == ["run-silent"]
 
 
 def test_a_hook_wraps_the_cause_that_stands_above() -> None:
-    text = trace("/v/x.py|3|f|g()", last="RuntimeError: NaN loss detected.") + (
-        "\n\nThe above exception was the direct cause of the following exception:\n\n"
-    ) + trace("/v/t.py|9|h|i()", last="RuntimeError: Encountered error when calling CheckLoss.on_after_forward")
+    text = (
+        trace("/v/x.py|3|f|g()", last="RuntimeError: NaN loss detected.")
+        + ("\n\nThe above exception was the direct cause of the following exception:\n\n")
+        + trace("/v/t.py|9|h|i()", last="RuntimeError: Encountered error when calling CheckLoss.on_after_forward")
+    )
     found = ask(text)
     assert [one.finding.rule for one in found.diagnoses] == ["cerebras-nan"]
 
@@ -167,7 +137,9 @@ def test_a_cut_traceback_asks_for_its_end() -> None:
     assert "last 5 lines" in found.diagnoses[0].ask
 
 
-@pytest.mark.parametrize("text", ["", "hello\n", "step 1 loss 2.0\nstep 2 loss 1.9\n", "\x00\x01\x02" * 1000, "é" * 9000])
+@pytest.mark.parametrize(
+    "text", ["", "hello\n", "step 1 loss 2.0\nstep 2 loss 1.9\n", "\x00\x01\x02" * 1000, "é" * 9000]
+)
 def test_text_without_a_problem_says_nothing(text: str) -> None:
     assert ask(text).diagnoses == ()
 
@@ -211,7 +183,10 @@ def test_the_index_says_which_versions_have_a_name(lookup: IndexLookup) -> None:
 
 def test_direction_and_cure_come_from_the_index(lookup: IndexLookup) -> None:
     known = replace(KNOWLEDGE, lookup=lookup)
-    text = trace("/home/u/a.py|1|<module>|from thing import {}", last="ImportError: cannot import name '{}' from 'thing' (" + SITE + "/thing/__init__.py)")
+    text = trace(
+        "/home/u/a.py|1|<module>|from thing import {}",
+        last="ImportError: cannot import name '{}' from 'thing' (" + SITE + "/thing/__init__.py)",
+    )
     removed = ask(text.replace("{}", "old") + "\nthing==2.5\n", known).diagnoses[0]
     assert (removed.category, removed.finding.fixes[0].install) == ("api_removed", ("thing==1.5",))
     absent = ask(text.replace("{}", "new") + "\nthing==2.0\n", known).diagnoses[0]

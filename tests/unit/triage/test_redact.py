@@ -48,7 +48,10 @@ CONTEXTS = {
     "sas": ("https://x.blob.example/c?sv=2020&sig=Zm9vYmFyMTIz%3D", "Zm9vYmFyMTIz"),
     "bearer": ("Authorization: Bearer 0123456789abcdefABCDEF", "0123456789abcdefABCDEF"),
     "basic": ("curl -H 'Authorization: Basic dXNlcjpwYXNzd29yZA=='", "dXNlcjpwYXNzd29yZA"),
-    "export": ("export WANDB_API_KEY=0123456789abcdef0123456789abcdef01234567", "0123456789abcdef0123456789abcdef01234567"),
+    "export": (
+        "export WANDB_API_KEY=0123456789abcdef0123456789abcdef01234567",
+        "0123456789abcdef0123456789abcdef01234567",
+    ),
     "password": ("password: correct-horse-9", "correct-horse-9"),
     "json": ('{"access_token": "abcDEF123456", "x": 1}', "abcDEF123456"),
     "option": ("mysql --password=s3cr3tvalue --host x", "s3cr3tvalue"),
@@ -67,7 +70,9 @@ CONTEXTS = {
 
 
 @pytest.mark.parametrize("kind", SECRETS)
-@pytest.mark.parametrize("frame", ["{}", "token: {}", "HF_TOKEN={} python x.py", 'key="{}",', "https://x.example/?t={}&u=1", "({})"])
+@pytest.mark.parametrize(
+    "frame", ["{}", "token: {}", "HF_TOKEN={} python x.py", 'key="{}",', "https://x.example/?t={}&u=1", "({})"]
+)
 def test_tokens_go_wherever_they_stand(kind: str, frame: str) -> None:
     secret = SECRETS[kind]
     clean = Redactor()(frame.format(secret))
@@ -123,11 +128,17 @@ def test_a_snapshot_holds_none_of_them(tmp_path: Path) -> None:
                 location=f"{home}/lib/python3.11/site-packages",
                 metadata_path=f"{home}/lib/python3.11/site-packages/peft-0.18.0.dist-info",
                 requires=("torch>=1.13.0", "x @ git+https://bob:hunter2pass@git.example/x.git", "tokenizers>=0.20"),
-                direct_url=DirectUrl(url="https://bob:hunter2pass@mirror.example/peft.whl?X-Amz-Signature=9f8e7d6c5b4a"),
+                direct_url=DirectUrl(
+                    url="https://bob:hunter2pass@mirror.example/peft.whl?X-Amz-Signature=9f8e7d6c5b4a"
+                ),
                 has_record=False,
             ),
         ),
-        pth_files=(PthFile(path=f"{home}/x.pth", adds=("/home/janedoe/code",), code=tuple(f"import os; k = '{t}'" for t in texts)),),
+        pth_files=(
+            PthFile(
+                path=f"{home}/x.pth", adds=("/home/janedoe/code",), code=tuple(f"import os; k = '{t}'" for t in texts)
+            ),
+        ),
         problems=tuple(Problem(code="x", path="/home/janedoe/y", detail=text) for text in texts),
     )
     (tmp_path / "tool").write_text("#!/home/janedoe/venv/bin/python\nTOKEN=" + SECRETS["github"] + "\n")
@@ -143,7 +154,20 @@ def test_a_snapshot_holds_none_of_them(tmp_path: Path) -> None:
     assert again.path == "/home/user/R_2.6.0/venv"
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"schema": "x"}', b'{"schema": "acdoctor.snapshot/2"}', b'{"schema": "acdoctor.snapshot/1"}', b'{"schema": "acdoctor.snapshot/1", "environment": {"path": 3}}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"schema": "x"}',
+        b'{"schema": "acdoctor.snapshot/2"}',
+        b'{"schema": "acdoctor.snapshot/1"}',
+        b'{"schema": "acdoctor.snapshot/1", "environment": {"path": 3}}',
+        b"[" * 100_000,
+    ],
+)
 def test_what_is_no_snapshot_is_refused_in_one_sentence(data: bytes) -> None:
     from doctor.errors import UsageError
 

@@ -55,7 +55,13 @@ def test_pieces_do_not_matter() -> None:
         for start in range(0, len(text), size):
             search.feed(text[start : start + size])
         digest = search.digest()
-        results.append((digest.lines, digest.size, [hit.line.number for hit in digest.of("No space left on device|\\[Errno 28\\]|ENOSPC")]))
+        results.append(
+            (
+                digest.lines,
+                digest.size,
+                [hit.line.number for hit in digest.of("No space left on device|\\[Errno 28\\]|ENOSPC")],
+            )
+        )
     assert results[0] == results[1] == results[2]
     assert results[0][2] == [501]
 
@@ -108,7 +114,10 @@ HOSTILE = {
     "quotes": b"> " * 1_000_000,
     "headers": b"Traceback (most recent call last):\n" * 60_000,
     "versions": b"a==1.0\n" * 100_000,
-    "many shapes": "".join(f"Error {chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676 % 26)}{'x' * (n % 57)} failed\n" for n in range(60_000)).encode(),
+    "many shapes": "".join(
+        f"Error {chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676 % 26)}{'x' * (n % 57)} failed\n"
+        for n in range(60_000)
+    ).encode(),
 }
 
 

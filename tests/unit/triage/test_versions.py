@@ -42,6 +42,8 @@ def test_python_from_words_and_paths() -> None:
     assert told('  File "/v/lib/python3.10/site-packages/x.py", line 1, in f\n').python == "3.10"
 
 
-@pytest.mark.parametrize("text", ["step 50 loss 9.1\n", "CUDA 12.1\n", "version 2.0 of the paper\n", "at 10.0.0.1\n", "foo 1.0\n"])
+@pytest.mark.parametrize(
+    "text", ["step 50 loss 9.1\n", "CUDA 12.1\n", "version 2.0 of the paper\n", "at 10.0.0.1\n", "foo 1.0\n"]
+)
 def test_no_versions_are_none(text: str) -> None:
     assert dict(told(text).known) == {}
