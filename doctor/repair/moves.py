@@ -44,7 +44,7 @@ class Move:
         reasons = [scene.policy.forbids(c.name, c.version) for c in self.install]
         reasons += [scene.policy.forbids(n, None) for n in self.remove]
         reasons += [
-            immovable(d, scene.environment)
+            immovable(d, scene.environment, removing=d.name in self.remove)
             for d in scene.environment.distributions
             if d.name in {*(c.name for c in self.install), *self.remove}
         ]

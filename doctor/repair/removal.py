@@ -11,12 +11,16 @@ Records = Mapping[str, tuple[RecordedFile, ...]]
 """Metadata path -> recorded files."""
 
 
-def immovable(distribution: Distribution, environment: Environment) -> str:
-    """Why a distribution must not be changed by us; '' when it may be."""
+def immovable(distribution: Distribution, environment: Environment, *, removing: bool = False) -> str:
+    """Why a distribution must not be changed by us; '' when it may be.
+
+    An editable install may be removed (only its link and metadata are in the environment), never replaced.
+    """
     shown = distribution.pin
     if distribution.kind == "assumed":
         return f"{shown} is brought by the host"
-    if distribution.kind == "egg-link" or (distribution.direct_url and distribution.direct_url.editable):
+    editable = distribution.direct_url is not None and distribution.direct_url.editable
+    if distribution.kind == "egg-link" or (editable and not removing):
         return f"{shown} is installed from a working copy (editable)"
     if not _inside(distribution.location, environment):
         return f"{shown} lies outside of the environment ({distribution.location})"
@@ -37,7 +41,9 @@ def paths_of(names: Iterable[str], environment: Environment, records: Records, f
 
     A path that a distribution which stays also records, and any path outside of the environment, stays.
     """
-    going = [d for d in environment.distributions if d.name in set(names) and not immovable(d, environment)]
+    wanted = set(names)
+    found = (d for d in environment.distributions if d.name in wanted)
+    going = [d for d in found if not immovable(d, environment, removing=True)]
     paths = {d.metadata_path for d in going}
     gone: set[str] = set()
     for distribution in going:
