@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from shlex import join
+
 import click
 
 from doctor.checks.examine import Options, examine
-from doctor.cli.commands import COMMANDS
 from doctor.cli.output import deliver, page_for, progress
 from doctor.cli.settings import Settings, current_settings
 from doctor.errors import UsageError
@@ -14,8 +15,6 @@ from doctor.probe.locate import resolve_environment_path
 from doctor.render.escape import shown
 from doctor.render.json import render_json
 from doctor.render.text import render_text
-
-_FIX = "acdoctor fix   (shows the plan; --apply carries it out)"
 
 
 @click.command()
@@ -75,10 +74,20 @@ def check(
 
         text = render_html(report)
     else:
-        next_step = _FIX if "fix" in COMMANDS else ""
+        next_step = "" if snapshot else _fix_command(venv, stack, settings)
         text = render_text(report, page_for(settings, next_step=next_step, to_file=output not in ("", "-")))
     deliver(text, output)
     return report.exit_code
+
+
+def _fix_command(venv: str | None, stack: str, settings: Settings) -> str:
+    """The next step, for what was asked here: the same environment, stack, assumptions and rules."""
+    command = ["acdoctor", "fix", *([venv] if venv else []), *(["--stack", stack] if stack else [])]
+    for name, version in settings.assumed.items():
+        command += ["--assume", f"{name}=={version}"]
+    for folder in settings.rules:
+        command += ["--rules", folder]
+    return f"{join(command)}   (shows the plan; --apply carries it out)"
 
 
 def _examined_snapshot(path: str, venv: str | None, options: Options, settings: Settings) -> Report:

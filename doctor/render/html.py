@@ -10,37 +10,64 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from doctor import __version__
-from doctor.model import Environment, Finding, Fix, Report, Severity
+from doctor.model import Environment, Finding, Fix, Report, Safety, Severity
 from doctor.render.answer import command, facts, roots
 from doctor.render.escape import shown
+from doctor.render.page import counted
 from doctor.triage.diagnosis import Answer
 from doctor.triage.timeline import Timeline, duration
 
 Clean = Callable[[str], str]
+_SAFETY = {Safety.SAFE: "proven", Safety.UNSAFE: "not proven for this environment", Safety.MANUAL: "by hand"}
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1b1f24;--soft:#4b5563;--page:#fff;--card:#f6f7f9;--line:#c9ced6;--error:#a3121f;
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#4b5563;--page:#fff;--card:#f6f7f9;--line:#c9ced6;
+--error:#a3121f;
 --warning:#7a4b00;--note:#1f4f8f;--good:#0b5d2b;--focus:#0b57d0}
-@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#b4bac3;--page:#14171a;--card:#1e2226;--line:#3c434b;
---error:#ff9a94;--warning:#f2bf5e;--note:#9cc4ff;--good:#86d9a0;--focus:#9cc4ff}}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
-main,header,footer{max-width:62rem;margin:0 auto;padding:1rem}h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.2rem;margin:2rem 0 .5rem}
-h3{font-size:1.05rem;margin:0;overflow-wrap:anywhere}.card{border:1px solid var(--line);border-left:.4rem solid var(--note);background:var(--card);
-border-radius:.4rem;padding:1rem;margin:1rem 0}.card.error{border-left-color:var(--error)}.card.warning{border-left-color:var(--warning)}
-.card.good{border-left-color:var(--good)}.word{font-weight:700;text-transform:uppercase;font-size:.8rem;letter-spacing:.04em}
-.error>.word{color:var(--error)}.warning>.word{color:var(--warning)}.note>.word{color:var(--note)}.good>.word{color:var(--good)}
-pre,code{font-family:ui-monospace,monospace;font-size:.92em}pre{overflow-x:auto;background:var(--page);border:1px solid var(--line);border-radius:.3rem;padding:.6rem;margin:.4rem 0}
-ul,ol{padding-left:1.4rem;margin:.4rem 0}li,dd,p{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
-caption{text-align:left;color:var(--soft);padding:.3rem 0}.soft{color:var(--soft)}summary{cursor:pointer;padding:.3rem 0}
-a{color:var(--note)}:focus-visible{outline:3px solid var(--focus);outline-offset:2px}.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--page);padding:.5rem}
-.wide{overflow-x:auto}@media print{.card{break-inside:avoid}}
+@media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#b4bac3;--page:#14171a;--card:#1e2226;
+--line:#3c434b;
+--error:#ff9a94;--warning:#f2bf5e;--note:#9cc4ff;--good:#86d9a0;--focus:#9cc4ff}
+}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,sans-serif}
+main,header,footer{max-width:62rem;margin:0 auto;padding:1rem}
+h1{font-size:1.5rem;margin:.5rem 0}
+h2{font-size:1.2rem;margin:2rem 0 .5rem}
+h3{font-size:1.05rem;margin:0;overflow-wrap:anywhere}
+.card{border:1px solid var(--line);border-left:.4rem solid var(--note);background:var(--card);
+border-radius:.4rem;padding:1rem;margin:1rem 0}
+.card.error{border-left-color:var(--error)}
+.card.warning{border-left-color:var(--warning)}
+.card.good{border-left-color:var(--good)}
+.word{font-weight:700;text-transform:uppercase;font-size:.8rem;letter-spacing:.04em}
+.error>.word{color:var(--error)}
+.warning>.word{color:var(--warning)}
+.note>.word{color:var(--note)}
+.good>.word{color:var(--good)}
+pre,code{font-family:ui-monospace,monospace;font-size:.92em}
+pre{overflow-x:auto;background:var(--page);border:1px solid var(--line);border-radius:.3rem;padding:.6rem;
+margin:.4rem 0}
+ul,ol{padding-left:1.4rem;margin:.4rem 0}
+li,dd,p{overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+caption{text-align:left;color:var(--soft);padding:.3rem 0}
+.soft{color:var(--soft)}
+summary{cursor:pointer;padding:.3rem 0}
+a{color:var(--note)}
+:focus-visible{outline:3px solid var(--focus);outline-offset:2px}
+.skip{position:absolute;left:-99rem}
+.skip:focus{left:1rem;top:1rem;background:var(--page);padding:.5rem}
+.wide{overflow-x:auto}
+@media print{.card{break-inside:avoid}
+}
 """
 
 
 def render_html(report: Report, clean: Clean = str) -> str:
     """A check's report as a page."""
     errors = sum(f.severity is Severity.ERROR for f in report.findings)
-    title = "healthy" if not report.findings else f"{len(report.findings)} findings, {errors} of them errors"
+    title = "healthy" if not report.findings else f"{counted(len(report.findings), 'finding')}, {counted(errors, 'error')}"
     folded = {key for finding in report.findings for key in finding.explains}
     body: list[str] = []
     tops = [finding for finding in report.findings if finding.key not in folded]
@@ -89,7 +116,7 @@ def render_answer_html(answer: Answer, clean: Clean = str) -> str:
     elif answer.versions.known:
         body.append(_versions(answer, clean))
     errors = sum(one.finding.severity is Severity.ERROR for one in found)
-    return _page("acdoctor triage", f"{errors} errors in {answer.lines} lines of text", body)
+    return _page("acdoctor triage", f"{counted(errors, 'error')} in {counted(answer.lines, 'line')} of text", body)
 
 
 def _page(title: str, subtitle: str, body: list[str]) -> str:
@@ -141,7 +168,7 @@ def _chain(chain: tuple[str, ...], clean: Clean) -> Iterator[str]:
 
 def _fixes(fixes: tuple[Fix, ...], clean: Clean) -> Iterator[str]:
     for number, fix in enumerate(fixes):
-        yield f"<p>{'Cure' if number == 0 else 'Or'} ({escape(fix.safety.value)}): {_text(fix.because, clean)}</p>"
+        yield f"<p>{'Cure' if number == 0 else 'Or'} ({_SAFETY[fix.safety]}): {_text(fix.because, clean)}</p>"
         yield _code(command(fix), clean)
 
 
@@ -169,12 +196,17 @@ def _environment(environment: Environment, stack: str | None, clean: Clean) -> s
     )
     known = f", stack {_text(stack, clean)}" if stack else ""
     return (
-        f"<h2>Environment</h2><p><code>{_text(environment.path, clean)}</code>, Python {_text(environment.python_version, clean)}, "
-        f"{_text(environment.platform, clean)}{known}</p><details><summary>{len(environment.distributions)} distributions</summary>"
+        f"<h2>Environment</h2><p><code>{_text(environment.path, clean)}</code>, Python "
+        f"{_text(environment.python_version, clean)}, "
+        f"{_text(environment.platform, clean)}{known}</p><details><summary>"
+        f"{len(environment.distributions)} distributions</summary>"
         f'<table><caption>installed</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>{rows}</tbody></table></details>'
     )
 
 
 def _versions(answer: Answer, clean: Clean) -> str:
     items = "".join(f"<li>{_text(f'{n} {v}', clean)}</li>" for n, v in sorted(answer.versions.known.items()))
-    return f"<h2>Versions that the text tells</h2><details><summary>{len(answer.versions.known)} versions</summary><ul>{items}</ul></details>"
+    return (
+        f"<h2>Versions that the text tells</h2><details><summary>{len(answer.versions.known)} "
+        f"versions</summary><ul>{items}</ul></details>"
+    )

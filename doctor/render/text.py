@@ -154,7 +154,7 @@ def _next(report: Report, visible: Sequence[Cause], page: Page) -> Iterator[Row]
     text = ""
     if report.crashed:
         text = "acdoctor check -v   (shows every detail; please report what could not finish)"
-    elif page.next_step and any(cause.finding.fixes for cause in counting):
+    elif page.next_step and any(c.finding.fixes or c.severity is Severity.ERROR for c in counting):
         text = page.next_step
     elif any(fix.command for cause in counting for fix in cause.finding.fixes):
         text = "run the command below the cure, then acdoctor check again"

@@ -128,6 +128,9 @@ def _environment(answer: Answer) -> Iterator[str]:
     if python:
         yield f"- Python {python}"
     if environment:
-        yield f"- {environment.platform}, {len(environment.distributions)} distributions (from a snapshot or the venv itself)"
+        yield (
+            f"- {environment.platform}, {len(environment.distributions)} distributions (from a "
+            f"snapshot or the venv itself)"
+        )
     for text in told[:_VERSIONS]:
         yield f"- {text}"

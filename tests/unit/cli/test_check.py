@@ -173,3 +173,9 @@ def test_entries_and_depth_are_handed_on(acdoctor, broken):
     assert _json(acdoctor, broken, "--entry", "user")["exit_code"] == 1
     assert _json(acdoctor, broken, "--depth", "metadata")["exit_code"] == 0
     assert _json(acdoctor, broken, "--depth", "full")["exit_code"] == 1
+
+
+def test_the_next_step_is_for_the_same_patient(acdoctor, broken):
+    done = acdoctor("check", broken.name, "--assume", "torch==2.4", "--stack", "none", cwd=broken.parent)
+    last = " ".join(done.stdout.split("Next: ")[1].split())
+    assert last.startswith("acdoctor fix venv --stack none --assume torch==2.4 ")
