@@ -1,8 +1,9 @@
 """RECORD (PEP 376/627) against the disk: files that are gone, emptied or changed since the installation.
 
-Missing or emptied files that a program needs are an ``error``; a changed file is a ``warning`` (somebody may have
-edited it on purpose; whether it still works is for the import contracts to say); tests, documentation, headers
-and stubs that somebody removed are a ``note``. One finding for each distribution says how many, with examples.
+Missing or emptied files that a program needs are an ``error``, and so is a module that was cut off or overwritten
+so that it is no Python any more; a file that was only changed is a ``warning`` (somebody may have edited it on
+purpose; whether it still works is for the import contracts to say); tests, documentation, headers and stubs that
+somebody removed are a ``note``. One finding for each distribution says how many, with examples.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import basename
 
+from doctor.checks.broken_source import broken_modules
 from doctor.checks.duplicates import stale_metadata
 from doctor.checks.examination import Examination
 from doctor.checks.importance import Part, part_of
@@ -43,6 +45,7 @@ class _Damage:
 
     missing: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     spare: list[str] = field(default_factory=list)
 
@@ -55,8 +58,9 @@ def check(examination: Examination) -> Iterator[Finding]:
             records = examination.records.get(distribution.metadata_path, ())
             damage = _compare(distribution, records, examination)
             if damage.missing or damage.emptied or damage.changed:
-                needed = _needed(distribution, records) if damage.missing else 0
-                yield _as_packaged(_damaged(distribution, damage, needed), examination.environment)
+                needed = _needed(distribution, records)
+                _tell_broken(damage, needed, distribution, examination)
+                yield _as_packaged(_damaged(distribution, damage, len(needed)), examination.environment)
             elif damage.spare:
                 yield _stripped(distribution, damage.spare)
 
@@ -117,7 +121,7 @@ def relative(path: str, distribution: Distribution) -> str:
 
 def _damaged(distribution: Distribution, damage: _Damage, needed: int) -> Finding:
     """Some of the ``needed`` files are not as they were installed."""
-    lost = [*damage.missing, *damage.emptied]
+    lost = [*damage.missing, *damage.emptied, *damage.broken]
     touched = [*_modules_first(lost), *damage.changed]
     return Finding(
         rule=RULE,
@@ -152,21 +156,36 @@ def _headline(distribution: Distribution, damage: _Damage, needed: int) -> str:
     if damage.emptied:
         what = f"{damage.emptied[0]} is empty" if len(damage.emptied) == 1 else f"{len(damage.emptied)} files are empty"
         return f"{name} is damaged: {what}"
+    if damage.broken:
+        what = damage.broken[0] if len(damage.broken) == 1 else f"{damage.broken[0]} and {len(damage.broken) - 1} more"
+        return f"{name} is damaged: {what} {'is' if len(damage.broken) == 1 else 'are'} no valid Python any more"
     if len(damage.changed) == 1:
         return f"{name} was changed since its installation: {damage.changed[0]}"
     return f"{name} was changed since its installation: {count(len(damage.changed), 'file')}"
 
 
-def _needed(distribution: Distribution, records: Sequence[RecordedFile]) -> int:
-    """How many of the recorded files a program may need."""
+def _needed(distribution: Distribution, records: Sequence[RecordedFile]) -> list[str]:
+    """Those of the recorded files that a program may need."""
     metadata = basename(distribution.metadata_path)
-    parts = (part_of(relative(record.path, distribution), metadata=metadata) for record in records)
-    return sum(part in {Part.MODULE, Part.DATA} for part in parts)
+    paths = (relative(record.path, distribution) for record in records)
+    return [path for path in paths if part_of(path, metadata=metadata) in {Part.MODULE, Part.DATA}]
+
+
+def _tell_broken(damage: _Damage, needed: Sequence[str], distribution: Distribution, examination: Examination) -> None:
+    """Of the changed files, take those apart that are certainly broken."""
+    damage.broken = list(broken_modules(damage.changed, needed, distribution.location, examination.files))
+    damage.changed = [path for path in damage.changed if path not in damage.broken]
 
 
 def _lists(damage: _Damage) -> Iterator[str]:
     """One line for each kind of damage, with examples."""
-    for label, paths in (("missing", damage.missing), ("empty", damage.emptied), ("changed", damage.changed)):
+    kinds = (
+        ("missing", damage.missing),
+        ("empty", damage.emptied),
+        ("no valid Python", damage.broken),
+        ("changed", damage.changed),
+    )
+    for label, paths in kinds:
         if paths:
             yield f"{label}: {some(_modules_first(paths), _EXAMPLES)}"
     if damage.spare:

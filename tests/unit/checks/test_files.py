@@ -67,6 +67,31 @@ def test_an_edited_module_is_a_warning(patient):
     assert found.message == "pkg 1.0 was changed since its installation: pkg/core.py"
 
 
+@pytest.mark.parametrize(
+    ("user", "severity"),
+    [
+        ("from pkg import core\n", Severity.ERROR),
+        ("def f():\n    from .core import x\n", Severity.ERROR),
+        ("import pkg.core as c\n", Severity.ERROR),
+        ("from . import (other, core)\n", Severity.ERROR),
+        ("core = 'import core'\n", Severity.WARNING),
+        ("import encore\n", Severity.WARNING),
+    ],
+)
+def test_a_module_that_was_cut_off_is_an_error_where_others_import_it(patient, user, severity):
+    patient.install("pkg==1.0", {"pkg/__init__.py": user, "pkg/core.py": 'x = 1\ny = """text"""\n'})
+    (patient.site / "pkg/core.py").write_text('x = 1\ny = """te')
+    (found,) = patient.check(files.check)
+    assert found.severity is severity
+    assert ("pkg/core.py is no valid Python any more" in found.message) is (severity is Severity.ERROR)
+    assert found.covers == ("pkg/core.py",)
+
+
+def test_what_never_was_python_is_not_looked_at(patient):
+    patient.install("pkg==1.0", {**CODE, "pkg/template.py": "{{ name }} = 1 +\n", "pkg/other.py": "import template\n"})
+    assert patient.check(files.check) == []
+
+
 def test_an_edit_of_the_same_size_shows_with_full_depth_only(patient):
     patient.install("pkg==1.0", CODE)
     (patient.site / "pkg/core.py").write_text("x = 2\n")
