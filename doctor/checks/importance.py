@@ -48,7 +48,9 @@ def part_of(path: str, *, metadata: str = "") -> Part:
     """  # noqa: D205
     folders, _, name = path.rpartition("/")
     parts = folders.split("/") if folders else []
-    if (name.endswith((".pyc", ".pyo")) and "__pycache__" in parts) or (metadata and parts[:1] == [metadata]):
+    cached = "__pycache__" in parts and name.endswith((".pyc", ".pyo"))
+    # virtualenv records the directories themselves
+    if cached or name == "__pycache__" or (metadata and parts[:1] == [metadata]):
         return Part.OWN
     suffix = splitext(name)[1]
     if not _SPARE_DIRECTORIES.isdisjoint(parts) or _SPARE_NAMES.fullmatch(name) or suffix.lower() in _SPARE_SUFFIXES:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -179,3 +180,18 @@ def test_the_next_step_is_for_the_same_patient(acdoctor, broken):
     done = acdoctor("check", broken.name, "--assume", "torch==2.4", "--stack", "none", cwd=broken.parent)
     last = " ".join(done.stdout.split("Next: ")[1].split())
     assert last.startswith("acdoctor fix venv --stack none --assume torch==2.4 ")
+
+
+@pytest.mark.parametrize("seeds", [[], ["--no-pip"], ["--symlinks"], ["--copies"]])
+def test_what_virtualenv_makes_is_healthy(acdoctor, tmp_path, seeds):
+    """It records ``__pycache__`` directories that it does not make."""
+    make = [sys.executable, "-m", "virtualenv", "--quiet", "--no-download", "--no-periodic-update", *seeds]
+    subprocess.run([*make, tmp_path / "made"], check=True)
+    report = _json(acdoctor, tmp_path / "made", "--depth", "full")
+    assert [f["message"] for f in report["findings"] if f["severity"] != "note"] == []
+
+
+def test_what_venv_makes_is_healthy(acdoctor, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "made"], check=True)
+    report = _json(acdoctor, tmp_path / "made", "--depth", "full")
+    assert [f["message"] for f in report["findings"] if f["severity"] != "note"] == []
