@@ -26,6 +26,7 @@ def check(examination: Examination) -> Iterator[Finding]:
     if not has_elf(examination.environment):
         return
     inspector = inspector_of(examination.environment, examination.files)
+    inspector.libraries.learn(record.path for records in examination.records.values() for record in records)
     drivers: dict[str, set[str]] = {}
     for distribution in examination.environment.distributions:
         compiled = compiled_of(distribution, examination)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from posixpath import dirname, join, normpath
 
 from doctor.imports.elf import Elf, ElfError, read_elf, reader_of
@@ -62,6 +62,9 @@ class Libraries:
         self._inside: dict[str, str] | None = None
         self._found: dict[str, str | None] = {}
         self._host: bool | None = None
+        self._recorded: dict[str, str] = {}
+        self._owned: set[str] = set()
+        self._trees: dict[str, dict[str, str]] = {}
 
     def elf(self, path: str) -> Elf | str:
         """The file's headers, or why it has none, in the loader's words."""
@@ -100,7 +103,7 @@ class Libraries:
             passed = inherited if elf.runpath else (*expand(elf.rpath, current), *inherited)
             places = (*passed, *expand(elf.runpath, current))
             for soname in elf.needed:
-                found = self.find(soname, places)
+                found = self.find(soname, places) or self._beside(current).get(soname)
                 if found is None:
                     yield soname, current
                 elif found not in seen and self.is_inside(found):
@@ -147,9 +150,32 @@ class Libraries:
         inside = (self.environment.path, *self.environment.site_dirs)
         return bool(path) and any(path.startswith(f"{place}/") for place in inside if place)
 
+    def learn(self, recorded: Iterable[str]) -> None:
+        """What distributions recorded, so that only what nobody recorded need be searched for further libraries."""
+        places = [f"{place}/" for place in self.environment.site_dirs]
+        for path in recorded:
+            for place in places:
+                if path.startswith(place):
+                    self._owned.add(path[: path.find("/", len(place))] if "/" in path[len(place) :] else path)
+            if ".so" in path:
+                self._recorded[path.rpartition("/")[2]] = path
+
+    def _beside(self, path: str) -> dict[str, str]:
+        """Libraries in the package in which a file lies, what it may have fetched when it first ran included."""
+        place = next((f"{each}/" for each in self.environment.site_dirs if path.startswith(f"{each}/")), "")
+        end = path.find("/", len(place)) if place else -1
+        if end < 0:
+            return {}
+        top = path[:end]
+        if top not in self._trees:
+            self._trees[top] = dict(_library_paths(self.files, (top,), ()))
+        return self._trees[top]
+
     def _inside_paths(self) -> dict[str, str]:
         if self._inside is None:
-            self._inside = dict(_library_paths(self.files, self.environment.site_dirs))
+            self._inside = dict(_library_paths(self.files, self.environment.site_dirs, self._owned))
+            present = {name: path for name, path in self._recorded.items() if self.files.facts(path) is not None}
+            self._inside.update(present)
         return self._inside
 
 
@@ -191,14 +217,15 @@ def _string(data: bytes, start: int) -> str:
     return data[start : end if end >= 0 else start].decode("utf-8", "surrogateescape")
 
 
-def _library_paths(files: FileView, places: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(name, path) of all shared libraries below the site directories (bounded)."""
+def _library_paths(files: FileView, places: Iterable[str], owned: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(name, path) of all shared libraries below the site directories (bounded), ``owned`` directories left out."""
     waiting, steps = list(places), 0
     while waiting and steps < _WALK_LIMIT:
         place = waiting.pop()
         steps += 1
         for name in files.listing(place) or ():
+            path = join(place, name)
             if ".so" in name and not name.endswith((".py", ".pyc", ".json")):
-                yield name, join(place, name)
-            if "." not in name.removesuffix(".libs") and name != "__pycache__":
-                waiting.append(join(place, name))
+                yield name, path
+            if "." not in name.removesuffix(".libs") and name != "__pycache__" and path not in owned:
+                waiting.append(path)

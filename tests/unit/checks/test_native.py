@@ -124,6 +124,13 @@ def test_libraries_are_found_by_rpath_in_siblings_and_on_the_host(patient):
     assert "(needed by libown.so)" in failure(patient, f"pkg/_m{SUFFIX}")
 
 
+def test_libraries_that_nobody_recorded_are_found_all_the_same(patient):
+    patient.install("pkg==1.0", {f"pkg/_m{SUFFIX}": elf(["libfetched.so", "libstray.so"])})
+    patient.write("pkg/fetched/deep/libfetched.so", elf())
+    patient.write("stray/lib/libstray.so", elf())
+    assert patient.check(native.check) == []
+
+
 def test_ld_library_path_counts(patient):
     patient.install("pkg==1.0", {f"pkg/_m{SUFFIX}": elf(["libmodule.so"])})
     (patient.path / "host").mkdir()
