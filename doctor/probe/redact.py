@@ -45,25 +45,31 @@ _SHAPES = (
 )
 _SHAPE = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(_SHAPES) + r")")
 _PEM = re.compile(
-    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----.{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE"
+    r" KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
 _URL_LOGIN = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20}://)(?P<login>[^\s/@'\"<>]{1,300}(?:@[^\s/@'\"<>]{0,100})?)@"
 )
 _WORD = (
-    r"(?:[A-Za-z0-9]{1,30}[_.-]){0,6}(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key(?:[_-]?id)?|account[_-]?key|"
-    r"shared[_-]?access[_-]?key|private[_-]?key|client[_-]?secret|secret[_-]?key|auth[_-]?token|session[_-]?(?:id|key|token)|signature|credential[s]?|sig|"
+    r"(?:[A-Za-z0-9]{1,30}[_.-]){0,6}(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|"
+    r"apikey|access[_-]?key(?:[_-]?id)?|account[_-]?key|"
+    r"shared[_-]?access[_-]?key|private[_-]?key|client[_-]?secret|secret[_-]?key|auth[_-]?token|"
+    r"session[_-]?(?:id|key|token)|signature|credential[s]?|sig|"
     r"x-amz-[a-z-]{3,30}|wandb[_-]?key|key)"
 )
 _ASSIGNED = re.compile(
-    rf"(?i)(?P<word>(?<![A-Za-z0-9]){_WORD})(?P<mark>['\"]?\s{{0,4}}(?:[=:]|=>|\s(?=['\"]))\s{{0,4}})(?P<quote>['\"]?)(?P<value>(?!None\b|null\b|True\b|False\b|<)[^\s'\"&,;)\]}}]{{4,4000}})"
+    rf"(?i)(?P<word>(?<![A-Za-z0-9]){_WORD})(?P<mark>['\"]?\s{{0,4}}(?:[=:]|=>|\s(?=['\"]))"
+    rf"\s{{0,4}})(?P<quote>['\"]?)(?P<value>(?!None\b|null\b|True\b|False\b|<)[^\s'\"&,;)"
+    rf"\]}}]{{4,4000}})"
 )
 _OPTION = re.compile(
     rf"(?i)(?P<option>(?<!\S)--?(?:{_WORD}|user|u|p|login))(?P<mark>[ =])(?P<value>(?!-)[^\s'\"]{{3,4000}})"
 )
 _HEADER = re.compile(
-    r"(?i)(?P<head>(?:proxy-)?authorization['\"]?\s{0,3}[:=]\s{0,3}['\"]?)(?P<kind>(?:bearer|basic|token|digest|negotiate|apikey)\s{1,4})?(?P<value>[^\s'\"<][^\r\n'\"]{2,4000})"
+    r"(?i)(?P<head>(?:proxy-)?authorization['\"]?\s{0,3}[:=]\s{0,3}['\"]?)(?P<kind>(?:bearer|"
+    r"basic|token|digest|negotiate|apikey)\s{1,4})?(?P<value>[^\s'\"<][^\r\n'\"]{2,4000})"
 )
 _BEARER = re.compile(r"(?i)\b(?P<kind>bearer|basic)\s{1,4}(?P<value>[A-Za-z0-9._~+/=-]{12,4000})")
 _COOKIE = re.compile(r"(?i)(?P<head>(?:set-)?cookie['\"]?\s{0,3}:\s{0,3})(?P<value>[^\r\n]{3,8000})")
@@ -73,16 +79,42 @@ _NETRC = re.compile(
 _MAIL = re.compile(r"(?<![\w.+-])(?!git@)[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}\b")
 _LOGIN = re.compile(r"(?<![\w.+/@-])(?P<user>[a-z_][a-z0-9_-]{1,31})@(?=[A-Za-z0-9-]{2,63}(?:[:.\s$#]|$))")
 _HOME = re.compile(
-    r"(?P<root>/(?:home|Users|users|u|nfs/home|export/home|gpfs/home|lustre/home|scratch/users|data/home|global/homes/[a-z])/|[A-Za-z]:[\\/]+Users[\\/]+)(?P<user>[^\s/\\'\":;,<>()|]{1,64})"
+    r"(?P<root>/(?:home|Users|users|u|nfs/home|export/home|gpfs/home|lustre/home|scratch/users|"
+    r"data/home|global/homes/[a-z])/|[A-Za-z]:[\\/]+Users[\\/]+)(?P<user>[^\s/\\'\":;,<>()|"
+    r"]{1,64})"
 )
 _LONG = re.compile(
-    r"(?<![A-Za-z0-9_/.+-])(?!_Z)(?=[^\s]{0,200}[a-z])(?=[^\s]{0,200}[A-Z])(?=[^\s]{0,200}\d)[A-Za-z0-9+_-]{40,4000}={0,2}(?![A-Za-z0-9_/.(-])"
+    r"(?<![A-Za-z0-9_/.+-])(?!_Z)(?=[^\s]{0,200}[a-z])(?=[^\s]{0,200}[A-Z])(?=[^\s]{0,200}\d)"
+    r"[A-Za-z0-9+_-]{40,4000}={0,2}(?![A-Za-z0-9_/.(-])"
 )
 _COMMON_USERS = frozenset(
-    ["user", "users", "root", "runner", "ubuntu", "admin", "jovyan", "app", "work", "home", "student", "guest", "shared", "public", "me", "you", "test", "data", "python", "conda", "venv"]
+    [
+        "user",
+        "users",
+        "root",
+        "runner",
+        "ubuntu",
+        "admin",
+        "jovyan",
+        "app",
+        "work",
+        "home",
+        "student",
+        "guest",
+        "shared",
+        "public",
+        "me",
+        "you",
+        "test",
+        "data",
+        "python",
+        "conda",
+        "venv",
+    ]
 )
 _SAFE_VALUES = re.compile(
-    r"(?i)^(?:none|null|true|false|missing|invalid|expired|required|error|not|is|was|the|str|int|bytes|dict|list|\.\.\.|\*+|<.*|\d{1,3}|error:.*|[a-z]+error.*)$"
+    r"(?i)^(?:none|null|true|false|missing|invalid|expired|required|error|not|is|was|the|str|int|"
+    r"bytes|dict|list|\.\.\.|\*+|<.*|\d{1,3}|error:.*|[a-z]+error.*)$"
 )
 
 

@@ -67,7 +67,9 @@ a{color:var(--note)}
 def render_html(report: Report, clean: Clean = str) -> str:
     """A check's report as a page."""
     errors = sum(f.severity is Severity.ERROR for f in report.findings)
-    title = "healthy" if not report.findings else f"{counted(len(report.findings), 'finding')}, {counted(errors, 'error')}"
+    title = (
+        "healthy" if not report.findings else f"{counted(len(report.findings), 'finding')}, {counted(errors, 'error')}"
+    )
     folded = {key for finding in report.findings for key in finding.explains}
     body: list[str] = []
     tops = [finding for finding in report.findings if finding.key not in folded]

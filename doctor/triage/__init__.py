@@ -1,0 +1,1 @@
+"""Pasted text, logs and silent runs to answers; start with ``doctor.triage.answer``."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import PurePath
 
 from doctor.model import Fix, Severity
 from doctor.rulebook.rules import LogRule
@@ -23,8 +23,9 @@ from doctor.triage.diagnosis import (
     spoken,
     unproven,
 )
+from doctor.triage.known_breakages import by_breakage
 from doctor.triage.matching import Match, filled, subjects
-from doctor.triage.missing_parts import by_breakage, by_lookup
+from doctor.triage.missing_parts import by_lookup
 from doctor.triage.owners import PROJECT, Names
 from doctor.triage.reading import Reading
 from doctor.triage.timeline import Silence, Timeline, duration
@@ -49,20 +50,26 @@ def conclude(
     telling = [pair for pair in inside if not pair[0].rule.consequence]
     if telling:
         return from_match(telling[0][0], telling[0][1], versions, knowledge.names)
+    missing = _what_is_missing(readings, knowledge, versions)
+    if missing:
+        return missing
+    if inside:
+        return from_match(inside[0][0], inside[0][1], versions, knowledge.names)
+    # A wrong call or an attribute that an object lacks tells less than a rule about the end of the chain.
+    last = next((reading for reading in readings if reading.missing), None)
+    return by_lookup(last, knowledge, versions) if last else _unexplained(traceback, readings, versions)
+
+
+def _what_is_missing(readings: list[Reading], knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
+    """The first exception of a chain that says what was not there, and where it should have been."""
     for reading in readings:
         if reading.missing and reading.missing.partial:
             return _partial(reading, versions)
     for reading in readings:
         missing = reading.missing
-        # A wrong call or an attribute that an object lacks tells less than a rule about the end of the chain.
-        if missing and (missing.kind not in ("signature",) and (missing.kind != "attribute" or reading.provider)):
+        if missing and missing.kind != "signature" and (missing.kind != "attribute" or reading.provider):
             return by_lookup(reading, knowledge, versions)
-    if inside:
-        return from_match(inside[0][0], inside[0][1], versions, knowledge.names)
-    for reading in readings:
-        if reading.missing:
-            return by_lookup(reading, knowledge, versions)
-    return _unexplained(traceback, readings, versions)
+    return None
 
 
 def from_match(match: Match, reading: Reading | None, versions: Versions, names_table: Names) -> Diagnosis:
@@ -117,7 +124,7 @@ def _partial(reading: Reading, versions: Versions) -> Diagnosis:
     module = (missing.module if missing else "") or ""
     top = module.split(".")[0]
     own = next(
-        (p for p in reading.places if p.owner.kind == PROJECT and os.path.basename(p.frame.path) == f"{top}.py"), None
+        (p for p in reading.places if p.owner.kind == PROJECT and PurePath(p.frame.path).name == f"{top}.py"), None
     )
     shadow = own.frame.path if own else ""
     if not shadow and missing and missing.file.endswith(f"/{top}.py") and "-packages/" not in missing.file:
@@ -128,10 +135,16 @@ def _partial(reading: Reading, versions: Versions) -> Diagnosis:
         message = f"your own file {shadow} has the name of the package {top} and is imported instead of it"
         advice: tuple[str, ...] = (f"rename {shadow} and remove __pycache__ beside it",)
     elif reading.importer == PROJECT or not is_distribution(reading.importer):
-        message = f"{module} was not yet imported when it was used: two modules import each other, or a file of yours is called {top}.py"
+        message = (
+            f"{module} was not yet imported when it was used: two modules import each other, "
+            f"or a file of yours is called {top}.py"
+        )
         advice = (f"is there a file {top}.py beside your script? rename it",)
     else:
-        message = f"modules of {spoken(reading.importer, versions)} import each other and one is not ready: its files are mixed from two versions"
+        message = (
+            f"modules of {spoken(reading.importer, versions)} import each other and one is not ready: "
+            "its files are mixed from two versions"
+        )
         advice = (f"install it again:  python -m pip install --force-reinstall --no-deps {reading.importer}",)
     return Diagnosis(
         finding=finding("shadowed-module" if shadow else "circular-import", Severity.ERROR, names, message, reading),
@@ -256,7 +269,8 @@ def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
     jobs = "csctl get jobs   (RUNNING means alive)"
     if silence.verdict == "overdue" and expected and silence.factor:
         return (
-            f'the stage "{silence.stage}" is overdue: {duration(expected * silence.factor)} of silence where {duration(expected)} are usual, a factor {silence.factor:.1f}',
+            f'the stage "{silence.stage}" is overdue: {duration(expected * silence.factor)} of silence where '
+            f"{duration(expected)} are usual, a factor {silence.factor:.1f}",
             (
                 jobs,
                 "the last lines of run.log in the newest directory of cerebras_logs",
@@ -267,7 +281,8 @@ def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
     if due and since and expected:
         later = _round_up(since + timedelta(seconds=2 * expected))
         return (
-            f'nothing is wrong yet: after "{silence.stage}" the next line is due about {due:%H:%M} ({duration(expected)} after {since:%H:%M:%S})',
+            f'nothing is wrong yet: after "{silence.stage}" the next line is due about {due:%H:%M} '
+            f"({duration(expected)} after {since:%H:%M:%S})",
             (f"if it is still silent at {later:%H:%M}:  {jobs}",),
         )
     if expected:
@@ -276,7 +291,8 @@ def _silence_words(silence: Silence) -> tuple[str, tuple[str, ...]]:
             (f"after twice that time:  {jobs}",),
         )
     return (
-        f'nothing in the log is wrong; it ends in the stage "{silence.stage}", and the next line comes after log_steps x batch_size samples',
+        f'nothing in the log is wrong; it ends in the stage "{silence.stage}", '
+        "and the next line comes after log_steps x batch_size samples",
         ("give the configuration to learn when it is due:  acdoctor triage LOG --config params.yaml", jobs),
     )
 

@@ -59,7 +59,7 @@ class Answer:
 
     diagnoses: tuple[Diagnosis, ...] = ()
     timeline: Timeline | None = None
-    versions: Versions = Versions()
+    versions: Versions = field(default_factory=Versions)
     harmless: tuple[Match, ...] = ()
     lines: int = 0
     environment: Environment | None = None

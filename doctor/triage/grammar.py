@@ -19,25 +19,30 @@ _PLAIN = re.compile(
 )
 _IPYTHON = re.compile(r"^File (?P<path>[^\s\"].{0,800}?):(?P<line>\d{1,9})(?:, in (?P<function>.{1,300}))?$")
 _CELL = re.compile(
-    r"^\s{0,8}(?P<path>(?:Cell In|Input In) ?\[\d{1,6}\])(?:, (?:line (?P<line>\d{1,9})|in <cell line: (?P<line2>\d{1,9})>))?"
+    r"^\s{0,8}(?P<path>(?:Cell In|Input In) ?\[\d{1,6}\])(?:, (?:line (?P<line>\d{1,9})|"
+    r"in <cell line: (?P<line2>\d{1,9})>))?"
     r"(?:, in (?P<function>[^,]{1,200}))?(?:\(\))?$"
 )
 _OLD_IPYTHON = re.compile(
     r"^(?P<path>(?:[~/<]|[A-Za-z]:[\\/])\S{0,1000}) in (?P<function>[\w<>.]{1,200})(?:\(.{0,600}\))?$"
 )
 _PYTEST = re.compile(
-    r"^(?P<path>[~/.\w][^\s:]{0,600}\.pyx?):(?P<line>\d{1,9}):(?: in (?P<function>[\w<>.]{1,200})| (?P<ends>[A-Za-z_][\w.]{0,120}))?$"
+    r"^(?P<path>[~/.\w][^\s:]{0,600}\.pyx?):(?P<line>\d{1,9}):(?: in (?P<function>[\w<>.]{1,200})|"
+    r" (?P<ends>[A-Za-z_][\w.]{0,120}))?$"
 )
 _RICH = re.compile(
-    r"^\s{0,4}(?P<path>(?:[~/]|[A-Za-z]:[\\/])\S{1,800}\.pyx?):(?P<line>\d{1,9}) in (?P<function>[\w<>.]{1,200})\s{0,200}$"
+    r"^\s{0,4}(?P<path>(?:[~/]|[A-Za-z]:[\\/])\S{1,800}\.pyx?):(?P<line>\d{1,9})"
+    r" in (?P<function>[\w<>.]{1,200})\s{0,200}$"
 )
 _ARROW = re.compile(
-    r"^\s{0,8}(?:-{1,8}>\s{0,8}(?P<line>\d{1,9})\s?|[❱>]\s{1,8}(?:(?P<line2>\d{1,9})\s{1,4}(?:│ ?)?)?)(?P<source>.{0,2000})$"
+    r"^\s{0,8}(?:-{1,8}>\s{0,8}(?P<line>\d{1,9})\s?|[❱>]\s{1,8}(?:(?P<line2>\d{1,9})\s{1,4}(?:│ ?)"
+    r"?)?)(?P<source>.{0,2000})$"
 )
 _PYTEST_ERROR = re.compile(r"^E(?: {2,9}(?P<text>.*))?$")
 _EXCEPTION = re.compile(r"^\s{0,60}(?P<name>(?:[A-Za-z_]\w{0,80}\.){0,9}[A-Za-z_]\w{0,100})(?:: ?(?P<message>.*))?$")
 _STRONG = re.compile(
-    r"(?:^|\.)[A-Z]\w{0,100}(?:Error|Exception|Interrupt|SystemExit|Fault|Failure|ExceptionGroup|NotFound|Conflict|Timeout|"
+    r"(?:^|\.)[A-Z]\w{0,100}(?:Error|Exception|Interrupt|SystemExit|Fault|Failure|ExceptionGroup|"
+    r"NotFound|Conflict|Timeout|"
     r"Iteration|InV1|InvalidVersion|InvalidRequirement|Deprecated|Unavailable|Exceeded|ErrorDuringImport)$|"
     r"(?:^|\.)(?:SystemExit|KeyboardInterrupt|StopIteration|GeneratorExit|ExceptionGroup|Error|Exception)$"
 )

@@ -113,7 +113,7 @@ def _after_quantifier(branch: str, position: int) -> int:
 
 
 def asks_for_digits(pattern: str) -> bool:
-    """Whether the pattern tells one digit from another (``401``, not ``\\d``)."""
+    """Whether the pattern tells one digit from another (``401``, not any digit)."""
     return bool(re.search(r"\d", _NO_DIGITS_ASKED.sub("", pattern)))
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """``kind``: ``module``, ``name``, ``attribute``, ``signature``, ``undefined_symbol``, ``library``,
+    """What is missing, as the message says it.
+
+    ``kind``: ``module``, ``name``, ``attribute``, ``signature``, ``undefined_symbol``, ``library``,
     ``distribution``, ``version``. ``module`` is where it was looked for, ``symbol`` what was not there;
     ``file`` the place that the message gives; ``partial`` says that the module was still being imported.
     ``need`` and ``have`` are requirement and pin where the message tells both.
@@ -36,20 +38,23 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "name",
         re.compile(
             rf"cannot import name ['\"]?(?P<symbol>\w{{1,120}})['\"]? from (?P<partial>partially initialized module )?"
-            rf"['\"](?P<module>{_DOTTED})['\"](?P<circular> \(most likely due to a circular import\))?(?: \((?P<file>[^()]{{1,600}})\))?"
+            rf"['\"](?P<module>{_DOTTED})['\"](?P<circular> \(most likely due to a circular import"
+            rf"\))?(?: \((?P<file>[^()]{{1,600}})\))?"
         ),
     ),
     ("name", re.compile(r"cannot import name ['\"]?(?P<symbol>[A-Za-z_]\w{0,119})['\"]?")),
     (
         "module",
         re.compile(
-            rf"No module named ['\"]?(?P<module>{_DOTTED})['\"]?(?:; ['\"](?P<file>[\w.]{{1,200}})['\"] is not a package)?"
+            rf"No module named ['\"]?(?P<module>{_DOTTED})['\"]?(?:; ['\"](?P<file>[\w.]{{1,200}})"
+            rf"['\"] is not a package)?"
         ),
     ),
     (
         "attribute",
         re.compile(
-            rf"(?P<partial>partially initialized )?[Mm]odule ['\"`](?P<module>{_DOTTED})['\"`] has no attribute ['\"`](?P<symbol>\w{{1,120}})['\"`]"
+            rf"(?P<partial>partially initialized )?[Mm]odule ['\"`](?P<module>{_DOTTED})"
+            rf"['\"`] has no attribute ['\"`](?P<symbol>\w{{1,120}})['\"`]"
         ),
     ),
     ("attribute", re.compile(rf"^`(?P<module>{_DOTTED})` has no `(?P<symbol>\w{{1,120}})` attribute")),
@@ -70,7 +75,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "signature",
         re.compile(
-            r"(?P<callable>[\w.<>]{1,160})\(\) takes (?:from |exactly |at most |at least )?\d{1,4}(?: to \d{1,4})? (?:positional )?arguments?\b"
+            r"(?P<callable>[\w.<>]{1,160})\(\) takes (?:from |exactly |at most |at least )"
+            r"?\d{1,4}(?: to \d{1,4})? (?:positional )?arguments?\b"
         ),
     ),
     ("signature", re.compile(r"(?P<callable>[\w.<>]{1,160})\(\) takes no (?:keyword )?arguments")),
@@ -94,19 +100,22 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "version",
         re.compile(
-            r"(?P<need>[A-Za-z][\w.-]{0,100}(?:[<>=!~]=?[\w.*+]{1,40},?){1,6}) is required[^,]{0,120}, but found (?P<have>[A-Za-z][\w.-]{0,100}==[\w.+]{1,60})"
+            r"(?P<need>[A-Za-z][\w.-]{0,100}(?:[<>=!~]=?[\w.*+]{1,40},?){1,6})"
+            r" is required[^,]{0,120}, but found (?P<have>[A-Za-z][\w.-]{0,100}==[\w.+]{1,60})"
         ),
     ),
     (
         "version",
         re.compile(
-            r"(?:Contextual)?VersionConflict: \((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
+            r"(?:Contextual)?VersionConflict: \((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)"
+            r"]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
         ),
     ),
     (
         "version",
         re.compile(
-            r"^\((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\), Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
+            r"^\((?P<have>[A-Za-z][\w.-]{0,100} [\w.+]{1,60}) \([^)]{0,400}\)"
+            r", Requirement\.parse\(['\"](?P<need>[^'\"]{1,200})['\"]\)"
         ),
     ),
 )

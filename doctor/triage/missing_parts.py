@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
 
 from doctor.model import Fix, Severity
-from doctor.rulebook.rules import Breakage
 from doctor.triage.diagnosis import (
     CERTAIN,
     FREEZE,
@@ -22,66 +20,12 @@ from doctor.triage.diagnosis import (
     lines_of,
     pinned,
     spoken,
-    unproven,
 )
 from doctor.triage.lookup import Offer
 from doctor.triage.missing import Missing
 from doctor.triage.owners import PROJECT
 from doctor.triage.reading import Reading
 from doctor.triage.versions import Versions
-
-
-def by_breakage(reading: Reading, knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
-    """A known breakage whose missing symbol this is."""
-    missing = reading.missing
-    if missing is None:
-        return None
-    for rule in knowledge.breakages:
-        if rule.symbol and rule.symbol == missing.dotted and _may_hold(rule, reading, versions):
-            return _breakage(rule, reading, versions)
-    return None
-
-
-def _may_hold(rule: Breakage, reading: Reading, versions: Versions) -> bool:
-    """Nothing that the text tells speaks against the rule."""
-    requirements = [Requirement(text) for text in rule.together]
-    if is_distribution(reading.importer) and reading.importer != requirements[0].name and not _shows(rule, reading):
-        return False
-    return all(_allowed(requirement, versions) is not False for requirement in requirements)
-
-
-def _allowed(requirement: Requirement, versions: Versions) -> bool | None:
-    """Whether the told version is one of the requirement's; None when none is told."""
-    version = versions.of(requirement.name)
-    try:
-        return requirement.specifier.contains(Version(version), prereleases=True) if version else None
-    except InvalidVersion:
-        return None
-
-
-def _shows(rule: Breakage, reading: Reading) -> bool:
-    """A frame is at the place that the rule names."""
-    path, _, line = rule.where.rpartition(":")
-    return any(p.owner.file.endswith(path) and str(p.frame.line) == line for p in reading.places) if path else False
-
-
-def _breakage(rule: Breakage, reading: Reading, versions: Versions) -> Diagnosis:
-    requirements = [Requirement(text) for text in rule.together]
-    names = [requirement.name for requirement in requirements]
-    told = [requirement for requirement in requirements if _allowed(requirement, versions)]
-    shows = _shows(rule, reading)
-    certain = shows or len(told) == len(requirements)
-    found = finding(rule.id, Severity.ERROR, tuple(pinned(name, versions) for name in names), rule.title, reading)
-    by = f"the failing line is {rule.where}" if shows else f"{rule.symbol} is missing, as in the rule {rule.id}"
-    return Diagnosis(
-        finding=replace(found, details=(rule.explain.replace("\n", " "),), fixes=tuple(map(unproven, rule.fixes))),
-        category="missing_module" if reading.missing and reading.missing.kind == "module" else "api_removed",
-        sure=CERTAIN if certain else LIKELY,
-        why=by,
-        lines=lines_of(reading),
-        ask="" if certain else FREEZE,
-        reading=reading,
-    )
 
 
 def by_lookup(reading: Reading, knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
@@ -162,7 +106,45 @@ def _brings(
 
 # Names that projects give their own modules: a distribution of that name is hardly ever what was meant.
 _LOCAL_NAMES = frozenset(
-    ["utils", "util", "config", "configs", "settings", "models", "model", "data", "dataset", "datasets", "common", "helpers", "helper", "src", "lib", "libs", "core", "main", "app", "train", "trainer", "training", "test", "tests", "tools", "scripts", "modules", "network", "networks", "layers", "loss", "losses", "metrics", "eval", "evaluate", "args", "options"]
+    [
+        "utils",
+        "util",
+        "config",
+        "configs",
+        "settings",
+        "models",
+        "model",
+        "data",
+        "dataset",
+        "datasets",
+        "common",
+        "helpers",
+        "helper",
+        "src",
+        "lib",
+        "libs",
+        "core",
+        "main",
+        "app",
+        "train",
+        "trainer",
+        "training",
+        "test",
+        "tests",
+        "tools",
+        "scripts",
+        "modules",
+        "network",
+        "networks",
+        "layers",
+        "loss",
+        "losses",
+        "metrics",
+        "eval",
+        "evaluate",
+        "args",
+        "options",
+    ]
 )
 
 
@@ -295,7 +277,8 @@ def _library(reading: Reading, missing: Missing) -> Diagnosis:
         lines=lines_of(reading),
         ask=f"ldconfig -p | grep {missing.symbol}; echo $LD_LIBRARY_PATH",
         advice=(
-            "load the module (module load ...) or install the package that brings it; on a login node GPUs' libraries are missing",
+            "load the module (module load ...) or install the package that brings it",
+            "on a login node the libraries of GPUs are missing",
         ),
         reading=reading,
     )

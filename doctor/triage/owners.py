@@ -61,7 +61,7 @@ class Names:
         site = _SITE.search(path)
         if site:
             return self._installed(site["rest"].replace("\\", "/"))
-        if path.startswith("<frozen") or path.startswith("<__array_function__"):
+        if path.startswith(("<frozen", "<__array_function__")):
             return Owner(kind=STDLIB, file=path)
         standard = _STDLIB.search(path)
         if standard:

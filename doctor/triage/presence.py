@@ -37,6 +37,14 @@ class WheelText:
         return any(name.startswith((f"{path}/", f"{path}.")) and not name.endswith(".pyi") for name in self.names)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A module and the member that is its source."""
+
+    module: str
+    file: str
+
+
 def has(wheel: WheelText, missing: Missing) -> bool | None:
     """Whether the wheel has what was missing; None when its files do not tell."""
     module = missing.module or ""
@@ -52,12 +60,12 @@ def has(wheel: WheelText, missing: Missing) -> bool | None:
     source = wheel.source_of(module)
     if source is None:
         return None
-    return _bound(wheel, module, source, symbol, _STARS)
+    return _bound(wheel, _Source(module=module, file=source), symbol, _STARS)
 
 
-def _bound(wheel: WheelText, module: str, source: str, symbol: str, stars: int) -> bool | None:
+def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:
     """Whether the module binds the name at its top level, star imports followed."""
-    text = wheel.read(source)
+    text = wheel.read(place.file)
     if len(text) > _TOO_LONG:
         return None
     try:
@@ -69,7 +77,8 @@ def _bound(wheel: WheelText, module: str, source: str, symbol: str, stars: int) 
         if symbol in _binds(node):
             return True
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            below = _star(wheel, module, source, node, symbol, stars)
+            star = _star(wheel, place, node) if stars else None
+            below = _bound(wheel, star, symbol, stars - 1) if star else None
             if below:
                 return True
             unknown = unknown or below is None
@@ -103,19 +112,16 @@ def _binds(node: ast.stmt) -> set[str]:
     return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
-def _star(wheel: WheelText, module: str, source: str, node: ast.ImportFrom, symbol: str, stars: int) -> bool | None:
-    """Whether ``from X import *`` brings the name; None when X is not in the wheel or too deep."""
-    package = module if source.endswith("/__init__.py") else module.rpartition(".")[0]
+def _star(wheel: WheelText, place: _Source, node: ast.ImportFrom) -> _Source | None:
+    """The module that ``from X import *`` reads; None when X is not in the wheel."""
+    package = place.module if place.file.endswith("/__init__.py") else place.module.rpartition(".")[0]
+    target = node.module or ""
     if node.level:
         parts = package.split(".")
         base = ".".join(parts[: len(parts) - node.level + 1])
         target = f"{base}.{node.module}" if node.module else base
-    else:
-        target = node.module or ""
-    below = wheel.source_of(target)
-    if below is None or stars <= 0:
-        return None
-    return _bound(wheel, target, below, symbol, stars - 1)
+    file = wheel.source_of(target)
+    return _Source(module=target, file=file) if file else None
 
 
 def _listed(tree: ast.Module, symbol: str) -> bool:

@@ -78,7 +78,7 @@ def read(raised: Raised, names: Names) -> Reading:
     if missing and missing.kind == "module" and missing.module and source.lstrip().startswith(("from .", "import .")):
         missing = replace(missing, partial=False)
     importer = _importer(reading, missing, names)
-    return replace(reading, missing=missing, importer=importer, provider=_provider(reading, missing, names, importer))
+    return replace(reading, missing=missing, importer=importer, provider=_provider(reading, missing, names))
 
 
 def _level(raised: Raised, places: tuple[Place, ...]) -> str:
@@ -116,26 +116,22 @@ def _importer(reading: Reading, missing: Missing | None, names: Names) -> str:
     return innermost.owner.name if innermost.owner.kind == DISTRIBUTION else PROJECT
 
 
-def _provider(reading: Reading, missing: Missing | None, names: Names, importer: str) -> str:
+def _provider(reading: Reading, missing: Missing | None, names: Names) -> str:
     """Who should have had it."""
     if missing is None:
         return ""
+    module = missing.module or ""
     if missing.kind == "version":
         return normal(re.split(r"[<>=!~ \[;]", missing.need, maxsplit=1)[0])
     if missing.kind == "distribution":
-        return normal(missing.module or "")
-    if missing.file and missing.kind == "name":
-        owner = names.of_path(missing.file)
-        if owner.kind == DISTRIBUTION:
-            return owner.name
-    if missing.kind in ("module", "name") and missing.module:
-        return names.of_module(missing.module)
-    if missing.kind == "attribute" and missing.module and not _is_class(missing.module):
-        return names.of_module(missing.module)
+        return normal(module)
     if missing.kind == "signature":
         return _called(reading, names)
-    del importer
-    return ""
+    owner = names.of_path(missing.file) if missing.file and missing.kind == "name" else None
+    if owner and owner.kind == DISTRIBUTION:
+        return owner.name
+    told = missing.kind in ("module", "name") or (missing.kind == "attribute" and not _is_class(module))
+    return names.of_module(module) if told else ""
 
 
 def _called(reading: Reading, names: Names) -> str:
@@ -157,7 +153,23 @@ def _is_class(name: str) -> bool:
 
 
 _BUILTIN_CLASSES = frozenset(
-    ["str", "int", "float", "bool", "list", "dict", "tuple", "set", "bytes", "function", "method", "type", "generator", "module", "NoneType"]
+    [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "list",
+        "dict",
+        "tuple",
+        "set",
+        "bytes",
+        "function",
+        "method",
+        "type",
+        "generator",
+        "module",
+        "NoneType",
+    ]
 )
 
 

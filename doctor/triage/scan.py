@@ -221,13 +221,11 @@ class Scanner:
         for probe in self._probes:
             if not probe.literals:
                 continue
-            tries = 0
-            for at in probe.in_shapes(text):
+            for tries, at in enumerate(probe.in_shapes(text)):
                 start = text.rfind(b"\n", 0, at) + 1
                 end = text.find(b"\n", at)
                 shape = text[start : len(text) if end < 0 else end]
-                tries += 1
-                if tries > _FRESH_TRIES and not probe.exact:
+                if tries >= _FRESH_TRIES and not probe.exact:
                     break
                 if probe.exact or probe.match(read_line(0, shape)):
                     self._telling.setdefault(shape, []).append(probe)

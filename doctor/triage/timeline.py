@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from doctor.rulebook.rules import LogRule
 from doctor.triage.lines import moment
@@ -196,7 +197,8 @@ def _expected(rule: LogRule, facts: Mapping[str, Fact], progress: list[Hit]) -> 
     log_steps, batch, rate = (fact for fact in wanted if fact)
     seconds = log_steps.value * batch.value / rate.value
     return seconds, (
-        f"log_steps x batch_size = {log_steps.value:g} ({log_steps.source}) x {batch.value:g} ({batch.source}) samples; "
+        f"log_steps x batch_size = {log_steps.value:g} ({log_steps.source}) x {batch.value:g} "
+        f"({batch.source}) samples; "
         f"at {rate.value:g} samples/s ({rate.source}) that is {duration(seconds)}"
     )
 
@@ -204,7 +206,7 @@ def _expected(rule: LogRule, facts: Mapping[str, Fact], progress: list[Hit]) -> 
 def _period(progress: list[Hit]) -> float | None:
     """The usual time between two lines of progress: the median of the last ones."""
     times = [at for hit in progress[-12:] if (at := moment(hit.line.stamp))]
-    gaps = sorted((b - a).total_seconds() for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted((b - a).total_seconds() for a, b in pairwise(times))
     return gaps[len(gaps) // 2] if gaps and gaps[len(gaps) // 2] > 0 else None
 
 

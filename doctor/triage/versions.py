@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from doctor.triage.lines import Line
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
-_VERSION = r"\d{1,9}(?:\.\d{1,9}){0,6}(?:(?:[._-]?(?:a|b|c|rc|alpha|beta|pre|post|dev|r)[._-]?\d{0,9}){0,3})(?:\+[a-z0-9][a-z0-9._]{0,60})?"
+_VERSION = (
+    r"\d{1,9}(?:\.\d{1,9}){0,6}(?:(?:[._-]?(?:a|b|c|rc|alpha|beta|pre|post|dev|r)[._-]?\d{0,9}){0,3})"
+    r"(?:\+[a-z0-9][a-z0-9._]{0,60})?"
+)
 _PIN = re.compile(
-    rf"^\s{{0,12}}(?:[-*+•] |[├└│─ ]{{0,30}})?(?P<name>{_NAME})(?:\[[\w,. -]{{0,80}}\])?={{2,3}}(?P<version>{_VERSION})(?=\s|$|;|,|\\)"
+    rf"^\s{{0,12}}(?:[-*+•] |[├└│─ ]{{0,30}})?(?P<name>{_NAME})(?:\[[\w,. -]{{0,80}}\])"
+    rf"?={{2,3}}(?P<version>{_VERSION})(?=\s|$|;|,|\\)"
 )
 _TABLE = re.compile(
     rf"^\s{{0,8}}(?P<name>{_NAME})\s{{1,80}}(?P<version>{_VERSION})(?:\s{{1,40}}(?P<rest>\S.{{0,200}}))?$"
@@ -24,15 +28,19 @@ _INSTALLED_ITEM = re.compile(
     rf"(?P<name>[A-Za-z0-9][\w.]{{0,60}}(?:-[A-Za-z][\w.]{{0,60}}){{0,6}})-(?P<version>{_VERSION})$"
 )
 _SATISFIED = re.compile(
-    rf"Requirement already satisfied: (?P<name>{_NAME})[^()]{{0,300}}\((?:from [^()]{{0,200}}\) ?\()?(?P<version>{_VERSION})\)"
+    rf"Requirement already satisfied: (?P<name>{_NAME})[^()]{{0,300}}\((?:from [^()]{{0,200}}\)"
+    rf" ?\()?(?P<version>{_VERSION})\)"
 )
 _UV_CHANGE = re.compile(rf"^\s{{0,3}}(?P<sign>[+~-]) (?P<name>{_NAME})=={{1,1}}(?P<version>{_VERSION})\b")
 _HAVE = re.compile(rf"but (?:you have|you'll have|found) (?P<name>{_NAME})(?: |==)(?P<version>{_VERSION})")
 _REPORT = re.compile(
-    rf"^\s{{0,8}}(?:[-*•] ?)?`?(?P<name>{_NAME})`?(?: version| Version)(?: \([^)]{{0,20}}\))?\s{{0,4}}[:=]\s{{0,8}}`?v?(?P<version>{_VERSION})\b"
+    rf"^\s{{0,8}}(?:[-*•] ?)?`?(?P<name>{_NAME})`?(?: version| Version)(?: \([^)]{{0,20}}\))"
+    rf"?\s{{0,4}}[:=]\s{{0,8}}`?v?(?P<version>{_VERSION})\b"
 )
 _COLON = re.compile(
-    rf"^\s{{0,8}}(?:[-*•] ?)?[`*]{{0,2}}(?P<name>{_NAME})[`*]{{0,2}}\s?[:=]\s{{0,4}}[`*]{{0,2}}v?(?P<version>\d{{1,9}}(?:\.\d{{1,9}}){{1,4}}[\w.+]{{0,20}})[`*,]{{0,3}}$"
+    rf"^\s{{0,8}}(?:[-*•] ?)?[`*]{{0,2}}(?P<name>{_NAME})"
+    rf"[`*]{{0,2}}\s?[:=]\s{{0,4}}[`*]{{0,2}}v?(?P<version>\d{{1,9}}(?:\.\d{{1,9}})"
+    rf"{{1,4}}[\w.+]{{0,20}})[`*,]{{0,3}}$"
 )
 _EGG = re.compile(rf"site-packages/(?P<name>[A-Za-z0-9][\w.]{{0,98}})-(?P<version>{_VERSION})-py\d")
 _DIST_INFO = re.compile(
@@ -44,7 +52,52 @@ _PYTHON = re.compile(
 _PYTHON_PATH = re.compile(r"[/\\](?:lib[/\\])?python(?P<version>[23]\.\d{1,2})[/\\]")
 # Words before a version that are no distribution's name.
 _NO_NAMES = frozenset(
-    ["python", "version", "step", "epoch", "loss", "line", "using", "found", "cuda", "gcc", "glibc", "linux", "ubuntu", "debian", "windows", "macos", "the", "is", "at", "in", "with", "rate", "os", "driver", "kernel", "release", "rank", "node", "port", "error", "warning", "info", "debug", "total", "time", "elapsed", "epochs", "batch", "lr", "seed", "size", "from", "to", "for"]
+    [
+        "python",
+        "version",
+        "step",
+        "epoch",
+        "loss",
+        "line",
+        "using",
+        "found",
+        "cuda",
+        "gcc",
+        "glibc",
+        "linux",
+        "ubuntu",
+        "debian",
+        "windows",
+        "macos",
+        "the",
+        "is",
+        "at",
+        "in",
+        "with",
+        "rate",
+        "os",
+        "driver",
+        "kernel",
+        "release",
+        "rank",
+        "node",
+        "port",
+        "error",
+        "warning",
+        "info",
+        "debug",
+        "total",
+        "time",
+        "elapsed",
+        "epochs",
+        "batch",
+        "lr",
+        "seed",
+        "size",
+        "from",
+        "to",
+        "for",
+    ]
 )
 _RUN_NEEDED = 3
 
@@ -154,26 +207,19 @@ def _one(found: _Collector, line: Line) -> int:
     elif found.shown and (match := _SHOW_VERSION.match(text)):
         found.add(found.shown, match["version"], line.number)
         found.shown = ""
-    elif match := _INSTALLED.search(text):
-        for item in match[1].split():
-            if pair := _INSTALLED_ITEM.match(item):
-                found.add(pair["name"], pair["version"], line.number)
-    elif match := _UV_CHANGE.match(text):
-        if match["sign"] != "-":
-            found.add(match["name"], match["version"], line.number)
     else:
-        for pattern in (_SATISFIED, _HAVE, _REPORT, _COLON, _EGG, _DIST_INFO):
-            if match := pattern.search(text):
-                found.add(match["name"], match["version"], line.number)
-                break
+        _told(found, text, line.number)
     return 0
 
 
-def mentioned(name: str, lines: Iterable[Line]) -> str:
-    """The version that prose gives a distribution ("with transformers 4.45.2"), '' when none or several."""
-    words = re.escape(normal(name)).replace(r"\-", "[-_. ]")
-    pattern = re.compile(
-        rf"(?i)(?<![\w-]){words}[`*\"']{{0,2}}(?:\s{{0,3}}(?:version|v|==|=|@|is|was|at)\s{{0,3}}|\s|-)[`*\"']{{0,2}}v?(\d{{1,6}}(?:\.\d{{1,6}}){{1,4}}(?:\.?(?:post|dev|rc)\d{{0,6}})?)(?![\w.]*[/\\])"
-    )
-    found = {match[1] for line in lines for match in pattern.finditer(line.text)}
-    return found.pop() if len(found) == 1 else ""
+def _told(found: _Collector, text: str, number: int) -> None:
+    """What installers, resolvers, reports and paths say in passing."""
+    if match := _INSTALLED.search(text):
+        pairs = [pair for item in match[1].split() if (pair := _INSTALLED_ITEM.match(item))]
+    elif match := _UV_CHANGE.match(text):
+        pairs = [match] if match["sign"] != "-" else []
+    else:
+        told = (_SATISFIED, _HAVE, _REPORT, _COLON, _EGG, _DIST_INFO)
+        pairs = [match for pattern in told if (match := pattern.search(text))][:1]
+    for pair in pairs:
+        found.add(pair["name"], pair["version"], number)
