@@ -113,7 +113,7 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
     for move in moves_for(finding, scene, state.target):
         if examined >= MOST_TRIALS or time.monotonic() > deadline:
             break
-        if trials and (min(t.cost for t in trials)[:2] <= (1, 0) or examined - first > GOOD_ENOUGH):
+        if trials and (min(t.cost for t in trials)[:3] <= (0, 1, 0) or examined - first > GOOD_ENOUGH):
             break
         forbidden = move.forbidden(scene)
         if forbidden and not scene.policy.unsafe:
@@ -180,17 +180,23 @@ def _woken(before: Report, after: Report, target: Target) -> list[Finding]:
 
 
 def _cost(target: Target, before: Report, after: Report, scene: Scene) -> tuple[int, ...]:
-    """What makes one cure better than another: fewer changes, no new warnings, smaller moves, no downgrade."""
+    """What makes one cure better than another: what it touches works, fewer changes, no new warnings, smaller moves.
+
+    The first counts errors that are left about what it touches: a version that cures one of two breaks of the same
+    pair would need a second move for the other.
+    """
     environment = scene.environment
     moved = changes(target, environment)
     known = {identity(f) for f in before.findings}
     warnings = sum(f.severity is Severity.WARNING and identity(f) not in known for f in after.findings)
-    errors = sum(f.severity is Severity.ERROR for f in after.findings)
+    left = [f for f in after.findings if f.severity is Severity.ERROR]
+    still = sum(bool(target.names & {subject_name(s) for s in f.subjects}) for f in left)
     asked = sum(bool((d := environment.distribution(c.name)) and d.requested) for c in moved)
     return (
+        still,
         len(moved) + len(reinstalled(target, environment)) + len(target.remove_paths),
         warnings,
-        errors,
+        len(left),
         asked,
         max((level(c.before, c.after) for c in moved), default=0),
         sum(is_downgrade(c) for c in moved),

@@ -18,17 +18,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
 sys.path[:0] = [str(HERE.parents[2]), str(HERE.parents[1] / "unit")]
 
-import repairpatient as patient  # noqa: E402
+import repairpatient as patient
 
-from doctor.checks.examine import Options  # noqa: E402
-from doctor.index.index import open_index  # noqa: E402
-from doctor.repair.fix import Wish, carry_out, propose  # noqa: E402
-from doctor.repair.transaction import recover  # noqa: E402
+from doctor.checks.examine import Options
+from doctor.index.index import open_index
+from doctor.repair.fingerprint import fingerprint
+from doctor.repair.fix import Wish, carry_out, propose
+from doctor.repair.layout import Made
+from doctor.repair.transaction import recover
 
 
 def build(venv: Path, wheels: list[str]) -> None:
@@ -60,11 +63,19 @@ class Field:
         )
         if self.proposal.plan.empty:
             sys.exit("no plan for the damaged environment: nothing to kill")
+        self.load()
         self.before = patient.state(self.kept)
         self.reset()
         self.apply()
         self.after = timeless(patient.state(self.venv))
         self.reset()
+
+    def load(self) -> None:
+        """Read the wheels now: forked children would share, and spoil, the position in the open file."""
+        scene, target = self.proposal.scene, self.proposal.found.target
+        after = scene.after(target)
+        placed = {path: Made(member.read(), member.executable) for path, member in after.placed.items()}
+        scene._afters[target.key] = replace(after, placed=placed)
 
     def reset(self) -> None:
         """As it was, under the same path and with the same times (its files are the kept ones, byte for byte)."""
@@ -73,10 +84,6 @@ class Field:
 
     def apply(self) -> None:
         """What the command does once it has its plan; times of the copy are new to its fingerprint."""
-        from dataclasses import replace
-
-        from doctor.repair.fingerprint import fingerprint
-
         carry_out(replace(self.proposal, seen=fingerprint(self.proposal.environment)), Wish())
 
     def verdict(self) -> str:
