@@ -68,7 +68,7 @@ def _finding(compiled: Compiled, troubles: dict[str, str], severity: Severity, s
     """One finding for files of one distribution that have the same kind of trouble."""
     distribution = compiled.distribution
     covers = tuple(relative(path, distribution) for path in troubles)
-    more = f" (and {len(troubles) - 1:,} more files)" if len(troubles) > 1 else ""
+    more = f" (and {count(len(troubles) - 1, 'more file')})" if len(troubles) > 1 else ""
     return Finding(
         rule=RULE,
         severity=severity,
@@ -89,18 +89,18 @@ def _missing_libraries(
     if not inspector.libraries.host_is_known:
         return
     missing: dict[str, list[str]] = {}
-    modules = frozenset(compiled.modules)
+    modules, hit = frozenset(compiled.modules), set[str]()
     for path in paths:
         for soname, user in inspector.libraries.missing(path):
             if is_driver(soname):
                 drivers.setdefault(soname, set()).add(compiled.distribution.name)
-            elif user == path:
-                missing.setdefault(soname, []).append(path)
+            else:
+                missing.setdefault(soname, []).append(user)
+                hit.update({path} & modules)
     if not missing:
         return
     distribution = compiled.distribution
     users = dict.fromkeys(path for paths in missing.values() for path in paths)
-    hit = [path for path in users if path in modules]
     covers = tuple(relative(path, distribution) for path in users)
     verb = "is" if len(missing) == 1 else "are"
     yield Finding(
