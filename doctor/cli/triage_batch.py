@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from doctor.cli.triage_sources import Source
 from doctor.errors import DoctorError, UsageError
@@ -34,18 +34,18 @@ def batch_text(directory: str, knowledge: Knowledge, form: str, page: Page) -> t
     if form not in ("text", "json"):
         raise UsageError("--batch is written as text or json.")
     try:
-        names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
+        paths = sorted(path for path in Path(directory).iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise UsageError(f"{directory} cannot be read: {error.strerror or error}.") from None
     groups: dict[tuple[str, str], Group] = {}
     unread: dict[str, str] = {}
     quiet: list[str] = []
-    for name in names:
-        path = os.path.join(directory, name)
-        if not os.path.isfile(path):
+    for path in paths:
+        name = path.name
+        if not path.is_file():
             continue
         try:
-            found = _one(path, knowledge)
+            found = _one(str(path), knowledge)
         except DoctorError as error:
             unread[name] = str(error)
             continue

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from doctor.cli.output import page_for, say
@@ -24,7 +25,7 @@ _FRESH_SECONDS = 48 * 3600
 _SAME_CLOCK_SECONDS = 600
 _POLL_SECONDS = 1.0
 _CONFIG_LIMIT = 4 * 1024**2
-_LOGS = ("cerebras_logs",)
+_LOGS = "cerebras_logs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,40 +68,36 @@ class Source:
 def open_source(name: str | None) -> Source:
     """What the argument names; raises ``UsageError`` when it is not there."""
     if name in (None, "-"):
-        if name is None and sys.stdin is not None and sys.stdin.isatty():
-            sys.stderr.write("acdoctor: paste the text, then end with Ctrl-D on a line of its own\n")
         if sys.stdin is None:
             raise UsageError("There is nothing to read: name a file, or pipe the text in.")
+        if name is None and sys.stdin.isatty():
+            sys.stderr.write("acdoctor: paste the text, then end with Ctrl-D on a line of its own\n")
         return Source(path="")
-    assert name is not None  # noqa: S101 - for the type checker; None was answered above
-    path, config = _run_log(name) if os.path.isdir(name) else (name, "")
+    place = Path(name or "")
     try:
-        facts = os.stat(path)
+        path, config = _run_log(place) if place.is_dir() else (place, None)
+        written = path.stat().st_mtime
     except (OSError, ValueError):
         raise UsageError(
             f"There is no file {name}; give a log, a run's directory, or - for what is piped in."
         ) from None
-    return Source(path=path, config=config, modified=datetime.fromtimestamp(facts.st_mtime).astimezone())
+    modified = datetime.fromtimestamp(written, tz=UTC).astimezone()
+    return Source(path=str(path), config=str(config or ""), modified=modified)
 
 
-def _run_log(directory: str) -> tuple[str, str]:
-    """The newest run.log below a model directory, and a yaml beside it; raises ``UsageError``."""
-    places = [directory]
-    for name in _LOGS:
-        below = os.path.join(directory, name)
-        if os.path.isdir(below):
-            places += [os.path.join(below, entry) for entry in sorted(os.listdir(below))]
-    if os.path.basename(os.path.normpath(directory)) in _LOGS:
-        places += [os.path.join(directory, entry) for entry in sorted(os.listdir(directory))]
-    logs = [path for place in places if os.path.isfile(path := os.path.join(place, "run.log"))]
+def _run_log(directory: Path) -> tuple[Path, Path | None]:
+    """The newest run.log below a model directory, and a yaml beside it; raises ``UsageError`` and ``OSError``."""
+    places = [directory, *sorted((directory / _LOGS).glob("*/"))]
+    if directory.resolve().name == _LOGS:
+        places += sorted(directory.glob("*/"))
+    logs = [log for place in places if (log := place / "run.log").is_file()]
     if not logs:
         raise UsageError(
             f"{directory} holds no run.log, nor does a directory of its cerebras_logs; name the log itself."
         )
-    newest = max(logs, key=lambda path: (os.path.getmtime(path), path))
-    beside = os.path.dirname(newest)
-    yamls = [os.path.join(beside, name) for name in sorted(os.listdir(beside)) if name.endswith((".yaml", ".yml"))]
-    return newest, yamls[0] if yamls else ""
+    newest = max(logs, key=lambda log: (log.stat().st_mtime, str(log)))
+    yamls = sorted(path for path in newest.parent.iterdir() if path.suffix in (".yaml", ".yml"))
+    return newest, yamls[0] if yamls else None
 
 
 def read_text(path: str) -> str:

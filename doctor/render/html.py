@@ -149,7 +149,8 @@ def _code(text: str, clean: Clean) -> str:
 
 
 def _card(kind: str, word: str, headline: str, inside: list[str]) -> str:
-    return f'<section class="card {kind}"><span class="word">{escape(word)}</span><h3>{headline}</h3>{"".join(inside)}</section>'
+    head = f'<span class="word">{escape(word)}</span><h3>{headline}</h3>'
+    return f'<section class="card {kind}">{head}{"".join(inside)}</section>'
 
 
 def _finding(finding: Finding, clean: Clean) -> Iterator[str]:
@@ -185,8 +186,10 @@ def _timeline(timeline: Timeline) -> str:
     end = timeline.silence
     note = f"<p>{escape(end.basis)}</p>" if end and end.basis else ""
     return (
-        f'<h2>Stages of the run</h2><div class="wide" tabindex="0" role="region" aria-label="Stages of the run"><table><caption>{len(timeline.steps)} stages</caption><thead><tr>'
-        '<th scope="col">time</th><th scope="col">stage</th><th scope="col">took</th><th scope="col">line</th></tr></thead>'
+        '<h2>Stages of the run</h2><div class="wide" tabindex="0" role="region" aria-label="Stages of the run">'
+        f"<table><caption>{len(timeline.steps)} stages</caption><thead><tr>"
+        '<th scope="col">time</th><th scope="col">stage</th><th scope="col">took</th><th scope="col">line</th>'
+        "</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>{note}"
     )
 
@@ -202,7 +205,8 @@ def _environment(environment: Environment, stack: str | None, clean: Clean) -> s
         f"{_text(environment.python_version, clean)}, "
         f"{_text(environment.platform, clean)}{known}</p><details><summary>"
         f"{len(environment.distributions)} distributions</summary>"
-        f'<table><caption>installed</caption><thead><tr><th scope="col">name</th><th scope="col">version</th></tr></thead><tbody>{rows}</tbody></table></details>'
+        '<table><caption>installed</caption><thead><tr><th scope="col">name</th><th scope="col">version</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table></details>"
     )
 
 

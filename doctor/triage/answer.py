@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from doctor.model import Environment, Severity
-from doctor.triage.conclude import conclude, from_match, from_silence
+from doctor.triage.conclude import conclude, from_match
 from doctor.triage.diagnosis import Answer, Diagnosis, Knowledge
+from doctor.triage.digest import Digest
 from doctor.triage.lines import Line
 from doctor.triage.matching import HEALTHY, Match, matches, patterns
 from doctor.triage.missing import read_missing
 from doctor.triage.reading import Reading, read
-from doctor.triage.scan import Digest, Scanner
+from doctor.triage.scan import Scanner
+from doctor.triage.silences import from_silence
 from doctor.triage.timeline import TYPICAL, read_timeline
 from doctor.triage.traceback import Raised, Traceback, read_tracebacks
 from doctor.triage.versions import Versions, read_versions

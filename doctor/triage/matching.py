@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from doctor.rulebook.rules import LogRule
-from doctor.triage.scan import Digest, Hit
+from doctor.triage.digest import Digest, Hit
 from doctor.triage.versions import Versions, normal
 
 NEAR = 40

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from doctor.triage.digest import Digest, Hit, Occurrences
 from doctor.triage.lines import Line, read_line
 from doctor.triage.literals import asks_for_digits, required_literals, unanchored
 
@@ -21,7 +22,6 @@ PIECE = 256 * 1024
 WHOLE = 3 * 1024**2
 """Logs up to this many bytes are read closely from end to end."""
 _HEAD, _TAIL = 384 * 1024, 1024**2
-_KEPT = 24
 _EDGE = 6
 _FRESH_TRIES = 64
 _SHAPES = 100_000
@@ -33,36 +33,6 @@ _WINDOWS = 24
 _ESCAPES = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)")
 _HEADER = b"Traceback (most recent call last)"
 _STAMPED = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A pattern's match: the line and the groups, by number (as text) and by name."""
-
-    line: Line
-    groups: dict[str, str]
-
-
-@dataclass(slots=True, kw_only=True)
-class Occurrences:
-    """Where one pattern occurs: the first and the last hits, and about how many there are."""
-
-    first: list[Hit] = field(default_factory=list)
-    last: deque[Hit] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    count: int = 0
-
-    def add(self, hit: Hit) -> None:
-        """Remember one more."""
-        self.count += 1
-        if len(self.first) < _KEPT:
-            self.first.append(hit)
-        else:
-            self.last.append(hit)
-
-    @property
-    def hits(self) -> list[Hit]:
-        """Those remembered, in order."""
-        return [*self.first, *self.last]
 
 
 @dataclass(slots=True)
@@ -93,34 +63,6 @@ class _Probe:
     def in_shapes(self, text: bytes) -> Iterator[int]:
         """Where shapes hold one of the literals, digits aside."""
         return _places(text, tuple(literal.translate(_DIGITS) for literal in self.literals))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """What one reading of a log found. ``excerpts`` are runs of neighbouring lines; the only one when it is small."""
-
-    occurrences: dict[str, Occurrences]
-    excerpts: tuple[tuple[Line, ...], ...]
-    lines: int
-    size: int
-    first_stamp: str = ""
-    last_stamp: str = ""
-    last_line: Line | None = None
-
-    def of(self, pattern: str) -> list[Hit]:
-        """The hits of a pattern."""
-        found = self.occurrences.get(pattern)
-        return found.hits if found else []
-
-    def count(self, pattern: str) -> int:
-        """About how often it occurs."""
-        found = self.occurrences.get(pattern)
-        return found.count if found else 0
-
-    @property
-    def close(self) -> Iterator[Line]:
-        """All lines that were read closely."""
-        return (line for excerpt in self.excerpts for line in excerpt)
 
 
 class Scanner:

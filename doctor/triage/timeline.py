@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from doctor.rulebook.rules import LogRule
+from doctor.triage.digest import Digest, Hit
 from doctor.triage.lines import moment
-from doctor.triage.scan import Digest, Hit
 
 STEPS = "steps"
 TYPICAL = "typical"
