@@ -10,7 +10,19 @@ from doctor.model import Distribution, Environment, FileView
 _SCRIPT_BYTES = 400
 _STDLIB_FILES = 4000
 _STDLIB_LEFT_OUT = frozenset(
-    ["__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "turtledemo", "idle_test", "lib2to3", "ensurepip", "_bundled"]
+    [
+        "__pycache__",
+        "site-packages",
+        "dist-packages",
+        "test",
+        "tests",
+        "idlelib",
+        "turtledemo",
+        "idle_test",
+        "lib2to3",
+        "ensurepip",
+        "_bundled",
+    ]
 )
 
 
