@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 _COULD_NOT = 3
+_LONGEST = 4000  # characters of a sentence: a path may have that many
 _READER_GONE = 141  # 128 + SIGPIPE, as a shell would say
 
 
@@ -82,7 +83,7 @@ def _explain(error: Exception, *, verbose: bool) -> int:
     from doctor.render.escape import shown  # noqa: PLC0415
 
     if isinstance(error, DoctorError):
-        _complain("\n".join(f"acdoctor: {shown(line)}" for line in error.lines))
+        _complain("\n".join(f"acdoctor: {shown(line, limit=_LONGEST)}" for line in error.lines))
         return error.exit_code
     if verbose:
         import traceback  # noqa: PLC0415

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from doctor.errors import RuleError
-from doctor.rulebook.reader import shown
+from doctor.rulebook.reader import escaped, shown
 
 # The folder of each kind, in a rules directory; a retired rule of any kind lies in RETIRED_FOLDER.
 FOLDERS = {"stack": "stacks", "breakage": "breakages", "native": "natives", "log": "logs"}
@@ -70,19 +70,19 @@ def files_at(place: str) -> tuple[RuleFile, ...]:
     root = Path(place)
     try:
         if root.is_file():
-            return (RuleFile(path=root, label=shown(place)),)
+            return (RuleFile(path=root, label=escaped(place)),)
         found = [
-            RuleFile(path=path, label=shown(path), folder=folder)
+            RuleFile(path=path, label=escaped(path), folder=folder)
             for folder in ("", *FOLDERS.values(), RETIRED_FOLDER)
             for path in _rule_paths(root / folder)
         ]
         if not found and not root.is_dir():
-            raise RuleError(shown(place), "", "there is no such file or directory of rules")
+            raise RuleError(escaped(place), "", "there is no such file or directory of rules")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise RuleError(shown(place), "", f"cannot be read: {shown(reason)}") from error
+        raise RuleError(escaped(place), "", f"cannot be read: {shown(reason)}") from error
     if not found:
-        raise RuleError(shown(place), "", f"holds no rule; rules are files ID{SUFFIX}, see `acdoctor rules new`")
+        raise RuleError(escaped(place), "", f"holds no rule; rules are files ID{SUFFIX}, see `acdoctor rules new`")
     return tuple(found)
 
 
