@@ -91,7 +91,8 @@ def move_of_fix(fix: Fix, scene: Scene) -> Move | None:
     if not (installs or names or paths):
         return None
     found = tuple(c for c in installs if c is not None)
-    return Move(install=found, remove=names, remove_paths=paths, rank=0, because=fix.because)
+    exact = all("==" in pin for pin in fix.install)  # else only the name is known, and another version may take less
+    return Move(install=found, remove=names, remove_paths=paths, rank=0 if exact else 1, because=fix.because)
 
 
 def _exactly(text: str, scene: Scene) -> Candidate | None:

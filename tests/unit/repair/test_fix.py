@@ -208,3 +208,12 @@ def test_offline_with_a_directory(broken, server):
     ended = acdoctor("fix", broken, "--offline", "--find-links", server.root, "--apply", "--yes")
     assert ended.code == 0, ended.stderr
     assert not server.asked
+
+
+def test_of_what_is_missing_the_version_that_takes_least_is_taken(venv, server, index):
+    install(venv, user(server, "1.0", "both", ("base",)))
+    install(venv, make_wheel(server.root, "third", "1.0", {"third/__init__.py": ""}))
+    make_wheel(server.root, "third", "2.0", {"third/__init__.py": ""})
+    make_wheel(server.root, "base", "1.4", OLD_BASE, ("third==1.0",))
+    make_wheel(server.root, "base", "1.5", OLD_BASE, ("third==2.0",))
+    assert moves(plan_for(venv, index).plan) == {"base": (None, "1.4")}

@@ -24,7 +24,14 @@ def versions(found):
 
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
-    [("1.0", "1.0.0", 0), ("1.0", "1.0.1", 1), ("0.17.1", "0.18.0", 2), ("4.45", "5.0", 3), (None, "5.0", 1), ("1.0", "1!1.0", 3)],
+    [
+        ("1.0", "1.0.0", 0),
+        ("1.0", "1.0.1", 1),
+        ("0.17.1", "0.18.0", 2),
+        ("4.45", "5.0", 3),
+        (None, "5.0", 1),
+        ("1.0", "1!1.0", 3),
+    ],
 )
 def test_level(before, after, expected):
     assert level(before, after) == expected
