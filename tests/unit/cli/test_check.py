@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -131,27 +132,19 @@ def test_quiet_and_healthy_says_nothing(acdoctor, venv):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def _in_a_terminal(acdoctor, *arguments, env=None, columns="60") -> str:
-    """What a person sees on a terminal."""
+def _in_a_terminal(acdoctor, *arguments, env=None, stream="stdout") -> str:
+    """What a person sees whose terminal is that stream."""
     own, other = pty.openpty()
-    environment = {**acdoctor.environment(env), "COLUMNS": columns, "TERM": "xterm-256color"}
-    process = subprocess.Popen(
-        [acdoctor.script, *arguments], env=environment, stdin=other, stdout=other, stderr=subprocess.PIPE
-    )
+    environment = {**acdoctor.environment(env), "COLUMNS": "60", "TERM": "xterm-256color"}
+    streams = {"stdin": other, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: other}
+    process = subprocess.Popen([acdoctor.script, *arguments], env=environment, **streams)
     os.close(other)
     seen = b""
-    while True:
-        try:
-            chunk = os.read(own, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        seen += chunk
+    with suppress(OSError):  # how a terminal ends
+        while chunk := os.read(own, 65536):
+            seen += chunk
     process.wait(timeout=60)
     os.close(own)
-    assert process.stderr.read() == b""
-    process.stderr.close()
     return seen.decode()
 
 
@@ -167,6 +160,19 @@ def test_the_width_of_the_terminal_is_kept(acdoctor, broken):
     seen = re.sub(r"\x1b\[[0-9;]*m", "", _in_a_terminal(acdoctor, "check", broken))
     lines = [line for line in seen.splitlines() if len(line.split()) > 1 and str(broken.parent) not in line]
     assert max(map(len, lines)) <= 60
+
+
+def test_progress_is_shown_to_those_who_wait_on_a_terminal(acdoctor, venv):
+    def says_what_it_does(*arguments):
+        return "examining" in _in_a_terminal(acdoctor, "check", venv, *arguments, stream="stderr")
+
+    for name in (venv / "bin").glob("python*"):
+        name.unlink()
+    (venv / "bin" / "python").write_text("#!/bin/sh\nsleep 2\nexit 1\n")
+    (venv / "bin" / "python").chmod(0o755)
+    assert says_what_it_does()
+    assert not says_what_it_does("--quiet")
+    assert acdoctor("check", venv).stderr == "", "no terminal, no progress"
 
 
 def test_entries_and_depth_are_handed_on(acdoctor, broken):
