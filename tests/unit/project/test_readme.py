@@ -63,6 +63,8 @@ def folder(tmp_path_factory):
         record = "peft/__init__.py,,0\npeft-0.17.1.dist-info/METADATA,,\npeft-0.17.1.dist-info/RECORD,,\n"
         (site / "peft-0.17.1.dist-info" / "RECORD").write_text(record)
     (here / "run.log").write_text("Progress will be logged every 50 steps.\nTraining completed successfully!\n")
+    saved = acdoctor("snapshot", here / ".venv", "-o", here / "venv.json")
+    assert saved.returncode == 0, saved.stderr
     rules = here / "my-rules" / "breakages"
     rules.mkdir(parents=True)
     source = (ROOT / "rules" / "breakages" / "peft-0.18.0-transformers.toml").read_text()
