@@ -53,22 +53,22 @@ class Scene:
         options = replace(self.options, stack=self.report.stack or "none")
         return examine_environment(after.environment, after.files, self.rulebook, options)
 
-    def imports_of(self, target: Target, entry: str) -> list[Finding]:
-        """What the import contracts alone find in the after-environment when one entry is followed."""
+    def imports_of(self, target: Target, entry: str) -> tuple[list[Finding], bool]:
+        """What following one entry in the after-environment finds, and whether it could be followed to its end."""
         after = self.after(target)
-        return list(
-            import_contracts.check(
-                Examination(
-                    environment=after.environment,
-                    files=after.files,
-                    rulebook=self.rulebook,
-                    stack=self.rulebook.stack(self.report.stack) if self.report.stack else None,
-                    assumed=self.options.assumed,
-                    entries=(entry,),
-                    records=ExaminedRecords(after.environment, after.files),
-                )
-            )
+        examination = Examination(
+            environment=after.environment,
+            files=after.files,
+            rulebook=self.rulebook,
+            stack=self.rulebook.stack(self.report.stack) if self.report.stack else None,
+            assumed=self.options.assumed,
+            entries=(entry,),
+            records=ExaminedRecords(after.environment, after.files),
         )
+        chosen = import_contracts.chosen_offers(examination)
+        followed = import_contracts.follow_offers(examination, chosen)
+        certain = all(verdict.outcome != "unknown" for verdict in followed.verdicts)
+        return list(import_contracts.findings_of(examination, followed, chosen)), certain
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Versions that could be installed, oldest first; pre-releases only where one is installed already."""

@@ -147,14 +147,17 @@ def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | No
         forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
         if forbidden and not scene.policy.unsafe:
             raise Declined(f"it would give up {forbidden}")
+    certain = True
     if finding.chain and finding.evidence is Evidence.STATIC:
-        left = scene.imports_of(target, finding.chain[0])  # quicker than all checks, which follow
+        # quicker than all checks, which follow; and it tells whether silence means that the import ends well
+        left, certain = scene.imports_of(target, finding.chain[0])
         if any(identity(f) == identity(finding) for f in left):
             return None
     report = scene.examine(target)
     if not _cures(finding, report) or _woken(state.report, report, target):
         return None
-    return Trial(target=target, report=report, cost=_cost(target, state.report, report, scene))
+    cost = _cost(target, state.report, report, scene)
+    return Trial(target=target, report=report, cost=(cost[0] + (not certain), *cost[1:]))
 
 
 def _cures(finding: Finding, report: Report) -> bool:
