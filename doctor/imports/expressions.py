@@ -53,9 +53,9 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
     module = frame.module
     if module.opened or frame.kind != "module" or machine.uncertain(frame) or machine.finder.archives:
         return UNKNOWN
-    missed = module.optional_names.get(name)
-    if missed is None:
-        return UNKNOWN
+    missed = module.optional_names.get(name, "")
+    if not missed and not machine.caught(error_class("NameError")):
+        return UNKNOWN  # not bound as far as was followed, and nobody expects that
     failure = Failure(
         kind="undefined", exception="NameError", message=f"name {name!r} is not defined", symbol=missed, provider=missed,
         module=module.name, path=module.spec.path, line=line,
@@ -305,10 +305,13 @@ def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
     inner = NewFrame(frame.module, {}, "function", frame if frame.kind == "function" else frame.outer)
     if frame.kind == "class":
         inner.names.update(frame.names)
-    inner.maybe = frame.maybe
     inner.globals_ = frame.globals_
     found: list[tuple[Value, ...]] = []
-    exact = _generate(machine, node, inner, 0, found)
+    outer, machine.base = machine.base, machine.base + frame.maybe
+    try:
+        exact = _generate(machine, node, inner, 0, found)
+    finally:
+        machine.base = outer
     if node[2] == "dict":
         out = Dict({}, opened=not exact)
         for k, v in found:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from doctor.imports import lower
+from doctor.imports.absence import Absence
 from doctor.imports.finder import Finder, Spec
 from doctor.imports.values import UNKNOWN, Bounded, Class, External, Instance, List, Module, Native, Value, const
 
@@ -150,6 +151,7 @@ class Machine:
         self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
         self.first_path = tuple(finder.path)
         self.entry = ""
+        self.absence = Absence(finder)
         self.trace: Callable[[str, str], None] | None = None
 
     # ------------------------------------------------------------------ failures
@@ -178,12 +180,11 @@ class Machine:
         return Raised(cls, failure, value=value)
 
     def believable(self, failure: Failure, cls: Value) -> bool:
-        """A package that stops its own import with anything but an ImportError is more likely a path not followed right."""
-        if failure.kind != "raised" or failure.trusted or failure.cause is not None:
+        """An exception that code raises by itself, and no ImportError, is more likely a path that was not followed right."""
+        root = failure.root
+        if root.kind != "raised" or root.trusted:
             return True
-        if self.matches(cls, error_class("ImportError")):
-            return True
-        return failure.site_module.partition(".")[0] != failure.module.partition(".")[0]
+        return bool(self.matches(cls, error_class("ImportError"))) or root.exception in {"ImportError", "ModuleNotFoundError"}
 
     def record(self, failure: Failure) -> None:
         """Note a certain failure once, and that every module being imported is broken by it."""
@@ -351,6 +352,7 @@ class Machine:
         module.names.update(module_names(module))
         self.modules[spec.name] = module
         outer, self.base = self.base, self.base + frame.maybe
+        depth, self.depth = self.depth, 0
         self.stack.append(module)
         module.state = "loading"
         try:
@@ -361,7 +363,7 @@ class Machine:
             raise
         finally:
             self.stack.pop()
-            self.base = outer
+            self.base, self.depth = outer, depth
             module.state = "done"
         return self.modules.get(spec.name, module)
 

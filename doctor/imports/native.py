@@ -23,8 +23,10 @@ _CONSTANTS_LIMIT = 256 * 1024 * 1024
 _PYC_HEADER = 16
 
 # NumPy: `import_array` of the 1.x headers asks `numpy.core._multiarray_umath` for `_ARRAY_API` and compares ABI
-# versions; that of the 2.x headers asks `numpy._core` first. 221 of 221 modules with the first set of constants failed
-# to load under NumPy 2, none with the second (2026-11). pybind11 asks `numpy.core.multiarray` when first used: unknown.
+# versions; that of the 2.x headers asks `numpy._core` first. Measured 2026-11 with NumPy 2.2.6: all 221 modules that
+# carry only the first set of constants (of about 30 older releases) raised when loaded by themselves, at least one of
+# them by a sibling module; in wheels of releases made for NumPy 2 no module carries only that set (these were
+# searched, not loaded). pybind11 asks `numpy.core.multiarray` when first used: unknown, so no failure.
 _NUMPY_1 = b"numpy.core._multiarray_umath\0"
 _NUMPY_2 = b"numpy._core"
 _NUMPY_API = b"_ARRAY_API\0"

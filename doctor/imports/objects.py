@@ -186,9 +186,14 @@ def rebinds(module: Module) -> bool:
         if holder is not None and holder not in _MODULE_LIKE and not re.search(rb"import[ \t(][\w., \t]*\b" + re.escape(holder) + rb"\b", source):
             continue
         line = source.count(b"\n", 0, found.start()) + 1
-        if any(first <= line <= last for first, last, _indented in module.functions):
+        if any(first <= line <= last and not _is_getter(source, first) for first, last, _indented in module.functions):
             return True
     return False
+
+
+def _is_getter(source: bytes, line: int) -> bool:
+    """The function at that line is ``__getattr__``: it was asked, and binds only what it gave."""
+    return b"def __getattr__" in source.split(b"\n", line)[line - 1]
 
 
 def _no_attribute(module: Module, name: str, frame: Frame, line: int) -> Failure:
@@ -360,6 +365,8 @@ def instance_attribute(machine: Machine, value: Instance, name: str, frame: Fram
     if found is not MISSING:
         return bind_method(machine, found, value, frame, line)
     getter = class_lookup(value.cls, "__getattr__")
+    if name.startswith("__") and name.endswith("__"):
+        return UNKNOWN  # mostly brought by the type itself
     if getter is MISSING:
         if isinstance(value.cls, External):
             return UNKNOWN
@@ -395,9 +402,20 @@ def _super_attribute(machine: Machine, value: Super, name: str, frame: Frame, li
             return UNKNOWN  # a base that is not followed comes first
     if name == "__new__":
         return Native("object.__new__", lambda _m, args, _k, _l: Instance(args[0]) if args else UNKNOWN)
+    if name == "__init__" and isinstance(value.self, Instance) and any(
+        isinstance(c, External) and c.path == "types.ModuleType" for c in order
+    ):
+        return Native("ModuleType.__init__", lambda _m, args, _k, _l: _name_module(value.self, args))
     if name in {"__init__", "__init_subclass__", "__setattr__"}:
         return Native(f"object.{name}", lambda _m, _a, _k, _l: None)
     return UNKNOWN
+
+
+def _name_module(module: Instance, args: list[Value]) -> None:
+    """What ``ModuleType.__init__`` sets."""
+    module.names["__name__"] = args[0] if args else UNKNOWN
+    for name in ("__doc__", "__loader__", "__package__", "__spec__"):
+        module.names.setdefault(name, UNKNOWN)
 
 
 def set_attribute(machine: Machine, holder: Value, name: str, value: Value, frame: Frame) -> None:
@@ -468,7 +486,7 @@ def instantiate(  # noqa: PLR0913
     if isinstance(start, Function):
         call(machine, start, [value, *args], kwargs, frame, line, exact=exact)
     elif any(isinstance(c, External) and c.path == "types.ModuleType" for c in order) and args:
-        value.names["__name__"] = args[0]
+        _name_module(value, args)
     return value
 
 

@@ -410,6 +410,8 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
     from doctor.imports.objects import ask_object  # noqa: PLC0415
 
     found = ask_object(machine, module, name, frame, line)
+    if found is UNKNOWN and _nowhere(machine, module, name):
+        found = MISSING
     if found is not MISSING:
         return found
     child = f"{absolute}.{name}"
@@ -425,6 +427,16 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
         provider_path=original if isinstance(original, str) else "",
     )  # fmt: skip
     raise machine.fail(failure, error_class("ImportError"), frame)
+
+
+def _nowhere(machine: Machine, module: Instance, name: str) -> bool:
+    """A lazy module whose loading could not be followed: still it cannot bring a name that its package never writes."""
+    file = module.names.get("__file__")
+    if not isinstance(file, str) or not file.endswith("/__init__.py") or len(name) < 4 or not isinstance(module.cls, Class):
+        return False
+    directory = file.rpartition("/")[0]
+    own = module.cls.module.spec.path.startswith(directory + "/")
+    return own and machine.absence.certain(directory, name)
 
 
 def _star(machine: Machine, module: Value, frame: Frame, line: int) -> None:
@@ -506,7 +518,9 @@ def _for(machine: Machine, node: Node, frame: Frame) -> str | None:
         run_maybe(machine, node[5], frame)
         return None
     for item in items:
+        frame.maybe, outer = 0, frame.maybe  # the loop's own name has one value in each round
         bind(machine, node[2], item, frame)
+        frame.maybe = outer
         signal = run_block(machine, node[4], frame)
         if signal == "break":
             frame.maybe = before

@@ -1,0 +1,48 @@
+"""Names that occur nowhere in a package's source: whatever its lazy loading computes, it cannot bring them."""
+
+from __future__ import annotations
+
+import re
+
+from doctor.imports.finder import Finder
+
+_MOST_FILES = 8000
+_MOST_BYTES = 200_000_000
+
+
+class Absence:
+    """The text of packages, read when first asked about and kept (one blob for each package directory)."""
+
+    def __init__(self, finder: Finder) -> None:
+        """Nothing is read yet."""
+        self._finder = finder
+        self._texts: dict[str, bytes | None] = {}
+
+    def certain(self, directory: str, name: str) -> bool:
+        """No Python file below ``directory`` has the word ``name``, and nothing there is compiled."""
+        if directory not in self._texts:
+            self._texts[directory] = self._read(directory)
+        text = self._texts[directory]
+        return text is not None and re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text) is None
+
+    def _read(self, directory: str) -> bytes | None:
+        parts: list[bytes] = []
+        todo, size, files = [directory], 0, self._finder.files
+        while todo:
+            current = todo.pop()
+            for name in files.listing(current) or ():
+                path = f"{current}/{name}"
+                if name.endswith((".so", ".pyd", ".pyc")):
+                    return None
+                if name.endswith(".py"):
+                    try:
+                        data = files.read(path)
+                    except OSError:
+                        return None
+                    parts.append(data)
+                    size += len(data)
+                elif "." not in name and name != "__pycache__":
+                    todo.append(path)
+            if size > _MOST_BYTES or len(parts) > _MOST_FILES:
+                return None
+        return b"\n".join(parts)
