@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from doctor.imports.expressions import evaluate
@@ -140,7 +141,7 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
             return found
         if value.spec.kind == "native" and any(r.startswith(f"{value.name}.{name}") for r in machine.surroundings.raises):
             return External(f"{value.name}.{name}")
-        if (value.opened and value.opened != "stdlib") or rebinds(value):
+        if (value.opened and value.opened != "stdlib") or hasattr(ModuleType, name) or rebinds(value):
             return UNKNOWN
         raise machine.fail(_no_attribute(value, name, frame, line), error_class("AttributeError"), frame)
     if isinstance(value, Instance):
@@ -325,7 +326,7 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
         return tuple(resolution_order(cls))
     if name == "__members__" and _is_enum(cls):
         return Dict({k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)})
-    if name.startswith("__") or _opened_class(cls) or cls.keywords:
+    if name.startswith("__") or hasattr(type, name) or _opened_class(cls) or cls.keywords:
         return UNKNOWN
     if any(isinstance(c, External) and _external_has(c.path, name) for c in resolution_order(cls)):
         return UNKNOWN

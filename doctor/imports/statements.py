@@ -410,12 +410,14 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
     from doctor.imports.objects import ask_object  # noqa: PLC0415
 
     found = ask_object(machine, module, name, frame, line)
-    if found is UNKNOWN and _nowhere(machine, module, name):
-        found = MISSING
-    if found is not MISSING:
+    nowhere = found is UNKNOWN and _nowhere(machine, module, name)
+    if found is not MISSING and not nowhere:
         return found
     child = f"{absolute}.{name}"
-    spec = machine._spec(child, module)  # noqa: SLF001
+    if nowhere:
+        spec = machine.finder.find_in(child, [module.names["__file__"].rpartition("/")[0]])
+    else:
+        spec = machine._spec(child, module)  # noqa: SLF001
     if spec is UNKNOWN:
         return UNKNOWN
     if spec is not None:

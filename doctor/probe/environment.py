@@ -49,7 +49,7 @@ def probe_environment(path: str, *, timeout: float = 20.0, environ: Mapping[str,
         place = _placed_again(place, answer.told, files)
     search = build_search_path(files, _plan(place, answer.told, environ, files))
     search.problems[:0] = _circumstances(place, answer, environ)
-    return _environment(place, answer, search, files)
+    return _environment(place, answer, search, files, environ.get("LD_LIBRARY_PATH", ""))
 
 
 def _ask(place: Place, environ: Mapping[str, str], timeout: float) -> _Answer:
@@ -133,7 +133,9 @@ def _circumstances(place: Place, answer: _Answer, environ: Mapping[str, str]) ->
     return problems
 
 
-def _environment(place: Place, answer: _Answer, search: SearchPath, files: FileView) -> Environment:
+def _environment(
+    place: Place, answer: _Answer, search: SearchPath, files: FileView, libraries: str = ""
+) -> Environment:
     """Read all that the search path leads to."""
     problems = search.problems
     distributions = find_distributions(files, search.entries, search.site_dirs, problems)
@@ -154,6 +156,7 @@ def _environment(place: Place, answer: _Answer, search: SearchPath, files: FileV
         leftovers=tuple(find_leftovers(files, search.site_dirs, distributions)),
         pth_files=tuple(search.pth_files),
         editable=read_finders(files, search.pth_files, problems),
+        library_path=tuple(p for p in libraries.split(":") if p),
         problems=tuple(problems),
     )
 

@@ -12,7 +12,7 @@ FIRST_READ = 16 * 1024
 HEADER_LIMIT = 1024 * 1024
 """Bytes of a header block that are believed; a METADATA of 100 MB costs no more than this."""
 
-_BLANK = re.compile(rb"\r?\n[ \t]*\r?\n|\r\r")
+_BLANK = re.compile(rb"\r?\n\r?\n|\r\r")  # a line of blanks only is a folded one, not the end
 _FIELD = re.compile(r"([!-9;-~]*):(.*)", re.DOTALL)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
