@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from shlex import join
 
 from doctor.checks.examination import Examination
+from doctor.checks.known_cures import with_known_cures
 from doctor.checks.run import run_checks
 from doctor.errors import UsageError
 from doctor.model import Depth, Environment, FileView, Finding, Fix, RecordedFile, Report, Severity
@@ -64,18 +65,18 @@ def examine_environment(environment: Environment, files: FileView, rulebook: Rul
     stack = _stack(options.stack, rulebook, environment)
     assumed = {**_provided(stack), **options.assumed}
     patient = environment.with_assumed(assumed)
-    findings, crashed, tally = run_checks(
-        Examination(
-            environment=patient,
-            files=files,
-            rulebook=rulebook,
-            stack=stack,
-            depth=options.depth,
-            assumed=assumed,
-            entries=options.entries,
-            records=Records(patient, files),
-        )
+    examination = Examination(
+        environment=patient,
+        files=files,
+        rulebook=rulebook,
+        stack=stack,
+        depth=options.depth,
+        assumed=assumed,
+        entries=options.entries,
+        records=Records(patient, files),
     )
+    findings, crashed, tally = run_checks(examination)
+    findings = with_known_cures(findings, examination)
     return Report(
         environment=patient,
         stack=stack.id if stack else None,

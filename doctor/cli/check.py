@@ -87,7 +87,7 @@ def _fix_command(venv: str | None, stack: str, settings: Settings) -> str:
         command += ["--assume", f"{name}=={version}"]
     for folder in settings.rules:
         command += ["--rules", folder]
-    return f"{join(command)}   (shows the plan; --apply carries it out)"
+    return join(command)
 
 
 def _examined_snapshot(path: str, venv: str | None, options: Options, settings: Settings) -> Report:

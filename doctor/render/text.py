@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from doctor.model import Environment, Report, Safety, Severity
 from doctor.render.cause import best_fixes, block, brief, headline
+from doctor.render.escape import shown
 from doctor.render.fold import Cause, causes
 from doctor.render.page import Page, Row, counted, joined, plain, wrapped
 
@@ -13,6 +14,7 @@ _IN_FULL = {Severity.ERROR: 6, Severity.WARNING: 3, Severity.NOTE: 0}
 _IN_BRIEF = {Severity.ERROR: 30, Severity.WARNING: 12, Severity.NOTE: 0}
 _KINDS = {"conda": "conda environment", "system": "system Python", "target": "bare directory"}
 _WORTH_SECONDS = 0.05
+_LONGEST_COMMAND = 2000
 
 
 def render_text(report: Report, page: Page) -> str:
@@ -149,17 +151,22 @@ def _curable(worst: Sequence[Cause], report: Report) -> str:
 
 
 def _next(report: Report, visible: Sequence[Cause], page: Page) -> Iterator[Row]:
-    """The one thing to do now."""
+    """The one thing to do now; a command stays on its line, to be copied."""
     counting = [cause for cause in visible if cause.severity is not Severity.NOTE]
-    text = ""
     if report.crashed:
-        text = "acdoctor check -v   (shows every detail; please report what could not finish)"
+        step, means = "acdoctor check -v", "(shows every detail; please report what could not finish)"
     elif page.next_step and any(c.finding.fixes or c.severity is Severity.ERROR for c in counting):
-        text = page.next_step
+        step, means = page.next_step, "(shows the plan; --apply carries it out)"
     elif any(fix.command for cause in counting for fix in cause.finding.fixes):
-        text = "run the command below the cure, then acdoctor check again"
+        step, means = "run the command below the cure, then acdoctor check again", ""
     elif counting and not page.verbose:
-        text = "acdoctor check -v   (shows every detail)"
-    if text:
-        for line in wrapped(f"Next: {text}", page.width, rest="      "):
-            yield Row(text=line)
+        step, means = "acdoctor check -v", "(shows every detail)"
+    else:
+        return
+    first = f"Next: {shown(step, limit=_LONGEST_COMMAND)}"
+    if means and len(first) + 3 + len(means) <= page.width:
+        yield Row(text=f"{first}   {means}")
+        return
+    yield Row(text=first)
+    for line in wrapped(means, page.width, first="      ", rest="      ") if means else ():
+        yield Row(text=line)

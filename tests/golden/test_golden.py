@@ -22,7 +22,7 @@ PAGES = {
     "50-ascii": Page(home="/home/ann", width=50, unicode=False),
     "verbose": Page(home="/home/ann", verbose=True),
     "quiet": Page(home="/home/ann", quiet=True),
-    "fix": Page(home="/home/ann", next_step="acdoctor fix   (shows the plan; --apply carries it out)"),
+    "fix": Page(home="/home/ann", next_step="acdoctor fix"),
 }
 
 
