@@ -131,7 +131,7 @@ def describe(failure: Failure, blamed: Blame, met: tuple[Offer, ...], severity: 
         evidence=Evidence.STATIC,
         details=tuple(_details(failure, root, blamed, met)),
         symbol=root.symbol if root.kind != "raised" else root.module,
-        where=Location(path=_relative(blamed.path, blamed.importer), line=blamed.line or None),
+        where=Location(path=relative_place(blamed.path, blamed.importer), line=blamed.line or None),
         chain=failure.chain[:_SHOWN_CHAIN],
         fixes=tuple(_fixes(root, blamed)),
     )
@@ -191,7 +191,7 @@ def _details(failure: Failure, root: Failure, blamed: Blame, met: tuple[Offer, .
     return out
 
 
-def _relative(path: str, distribution: Distribution | None) -> str:
+def relative_place(path: str, distribution: Distribution | None) -> str:
     base = (distribution.location if distribution is not None else "") + "/"
     if base != "/" and path.startswith(base):
         return path[len(base) :]

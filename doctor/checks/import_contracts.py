@@ -8,13 +8,16 @@ are followed too; there only a strong signal counts: a declared, installed depen
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.checks.examination import Examination
-from doctor.imports.contracts import Followed, Question, follow
+from doctor.errors import UsageError
+from doctor.imports.contracts import Followed, Question, assumed_roots, follow
 from doctor.imports.entries import Offer, latent_offers, offers
+from doctor.imports.finder import Finder
 from doctor.imports.machine import Failure
 from doctor.imports.owners import Owners
 from doctor.imports.store import open_database
@@ -42,21 +45,46 @@ def check(examination: Examination) -> Iterator[Finding]:
 
 def chosen_offers(examination: Examination) -> tuple[Offer, ...]:
     """Where to start."""
-    stack = examination.stack
-    named = examination.entries or (stack.entries if stack is not None else ())
-    if named:
-        return tuple(_named_offer(n, examination) for n in named)
+    if examination.entries:
+        return tuple(_asked(n, examination) for n in examination.entries)
+    if examination.stack is not None and (found := _of_stack(examination.stack, examination)):
+        return found
     base = offers(examination.environment, examination.records, examination.files)
     return (*base, *latent_offers(examination.environment, examination.records, [o.module for o in base]))
 
 
-def _named_offer(name: str, examination: Examination) -> Offer:
+def _of_stack(stack: Stack, examination: Examination) -> tuple[Offer, ...]:
+    """The stack's entries that are installed; which are not, the check of the pins says."""
+    finder = Finder(examination.environment, examination.files, assumed_roots(examination.assumed))
+    found = [_script(n[7:], examination) if n.startswith("script:") else _module(n) for n in stack.entries]
+    return tuple(o for o in found if o is not None and finder.finds(o.module))
+
+
+def _asked(name: str, examination: Examination) -> Offer:
+    """An entry that the user names: a console script, a file, or a module; a script's name alone will do."""
+    if name.endswith((".py", ".ipynb")):
+        path = posixpath.abspath(name)
+        if examination.files.facts(path) is None:
+            raise UsageError(f"{name}: there is no such file to follow.")
+        return Offer(module=path, distribution="", primary=True, kind="program")
+    script = _script(name.removeprefix("script:"), examination)
     if name.startswith("script:"):
-        for distribution in examination.environment.distributions:
-            for point in distribution.entry_points:
-                if point.name == name[7:] and point.group in {"console_scripts", "gui_scripts"}:
-                    return Offer(module=point.module, distribution=distribution.name, primary=True, kind="script", script=point.name)
+        if script is None:
+            raise UsageError(f"{name}: no installed distribution brings such a console script.")
+        return script
+    return _module(name)
+
+
+def _module(name: str) -> Offer:
     return Offer(module=name, distribution="", primary=True)
+
+
+def _script(name: str, examination: Examination) -> Offer | None:
+    for distribution in examination.environment.distributions:
+        for point in distribution.entry_points:
+            if point.name == name and point.group in {"console_scripts", "gui_scripts"}:
+                return Offer(module=point.module, distribution=distribution.name, primary=True, kind="module", script=name)
+    return None
 
 
 def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Followed:
@@ -80,7 +108,7 @@ def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Follow
 
 
 def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offer, ...]) -> Iterator[Finding]:
-    """One finding for each failure; those with the same pair of distributions are folded under the first."""
+    """One finding for each failure; those that one cure will end are folded under the first."""
     owners = Owners(examination.environment, examination.records)
     by_module = {o.module: o for o in chosen}
     groups: dict[tuple[str, ...], list[Finding]] = {}
@@ -91,11 +119,18 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
         if severity is None or (examination.stack is not None and _accepted(failure, examination.stack)):
             continue
         finding = describe(failure, blamed, met, severity)
-        groups.setdefault(tuple(s.partition("==")[0] for s in finding.subjects), []).append(finding)
+        groups.setdefault(_root_of(blamed, finding), []).append(finding)
     for group in groups.values():
         group.sort(key=lambda f: f.severity.rank)
         yield replace(group[0], explains=tuple(f.key for f in group[1:]))
         yield from group[1:]
+
+
+def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:
+    """What failures have in common when one cure will do: the module that lacks things, else the two distributions."""
+    if blamed.provider is not None and not blamed.internal and blamed.failure.root.kind in {"name", "attribute"}:
+        return (blamed.provider.name, blamed.failure.root.provider)
+    return tuple(s.partition("==")[0] for s in finding.subjects)
 
 
 def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
@@ -103,7 +138,7 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
     if blamed.failure.kind == "exit":
         return None
     strong = blamed.provider_installed or blamed.declared or blamed.internal
-    if any(o.primary and o.kind == "module" for o in met):
+    if any(o.primary and o.kind in {"module", "program"} for o in met):
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):
         return Severity.ERROR if strong else Severity.NOTE

@@ -7,8 +7,11 @@ libraries that only a machine with the accelerator has are one ``note``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+
+from packaging.utils import canonicalize_name
 
 from doctor.checks.compiled import Compiled, compiled_of, has_elf
 from doctor.checks.examination import Examination
@@ -16,7 +19,7 @@ from doctor.checks.files import reinstall, relative
 from doctor.checks.words import ENVIRONMENT, count, named, some
 from doctor.imports.libraries import is_driver
 from doctor.imports.native import NativeInspector, inspector_of
-from doctor.model import Evidence, Finding, Fix, Location, Safety, Severity
+from doctor.model import Distribution, Evidence, Finding, Fix, Location, Safety, Severity
 
 RULE = "native"
 
@@ -31,9 +34,20 @@ def check(examination: Examination) -> Iterator[Finding]:
     for distribution in examination.environment.distributions:
         compiled = compiled_of(distribution, examination)
         if compiled.files:
-            yield from _judged(compiled, inspector, drivers)
+            for finding in _judged(compiled, inspector, drivers):
+                yield _if_brought(finding, distribution, examination)
     if drivers:
         yield _drivers(drivers)
+
+
+def _if_brought(finding: Finding, distribution: Distribution, examination: Examination) -> Finding:
+    """A library may well come with a requirement that the host will bring (``--assume``): then it is no warning."""
+    wanted = {canonicalize_name(re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0]) for text in distribution.requires}
+    assumed = sorted(wanted.intersection(examination.assumed))
+    if finding.rule != "native-library" or not assumed:
+        return finding
+    why = f"{' and '.join(assumed)} is assumed and may bring them."
+    return replace(finding, severity=Severity.NOTE, details=(*finding.details, why))
 
 
 def _judged(compiled: Compiled, inspector: NativeInspector, drivers: dict[str, set[str]]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from doctor.cli.settings import current_settings
+from doctor.checks.contract_words import relative_place
 from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.import_contracts import follow_offers
@@ -79,7 +80,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
         "exception": root.exception,
         "message": root.message,
         "symbol": root.symbol,
-        "where": {"path": root.path, "line": root.line},
+        "where": {"path": relative_place(root.path, None), "line": root.line},
         "chain": list(failure.chain),
     }
 

@@ -118,13 +118,16 @@ def _follow(question: Question) -> Followed:
 
 
 def follow_entry(machine: Machine, entry: str) -> Verdict:
-    """Import one module as a program would that does nothing else."""
+    """Import one module as a program would that does nothing else, or run a program (an entry that is a file)."""
     start = Module("<entry>", Spec(name="<entry>", kind="source"))
     frame = Frame(start, start.names, "module")
     machine.reset(entry)
     before = {k for k, f in machine.failures.items() if entry in f.entries}
     try:
-        machine.import_name(entry, frame, 0)
+        if entry.endswith((".py", ".ipynb")):
+            machine.run_program(entry, frame)
+        else:
+            machine.import_name(entry, frame, 0)
     except Raised as raised:
         if not raised.recorded:
             return Verdict(entry=entry, outcome="unknown", failures=(raised.failure,), reason="undecided")

@@ -100,6 +100,17 @@ class Finder:
             return Spec(name=name, kind="assumed", package=True)
         return None
 
+    def finds(self, name: str) -> bool:
+        """There is a file (or namespace) for the dotted module; what its parents do when imported is not asked."""
+        root, *rest = name.split(".")
+        spec, done = self.find_root(root), root
+        for part in rest:
+            if spec is None or not spec.paths:
+                return spec is not None and spec.kind in {"assumed", "stdlib"}
+            done = f"{done}.{part}"
+            spec = self.find_in(done, spec.paths)
+        return spec is not None
+
     def _standard(self, name: str) -> Spec | None:
         for directory in self.stdlib.paths:
             names = self.listing(directory)

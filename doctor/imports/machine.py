@@ -397,6 +397,12 @@ class Machine:
         self.sys_path.opened = False
         self.limit = self.steps + MODULE_STEPS
 
+    def run_program(self, path: str, frame: Frame) -> None:
+        """``python path``: its directory goes first on the path, and it is ``__main__``; raises ``Raised``."""
+        self.finder.path.insert(0, path.rpartition("/")[0])
+        main = self.execute(Spec(name="__main__", kind="source", path=path), frame, 0)
+        self.modules["__main__"] = main
+
     def _run_source(self, module: Module, spec: Spec, importer: Frame, line: int) -> None:
         from doctor.imports.statements import run_block  # noqa: PLC0415
 

@@ -313,6 +313,8 @@ def class_lookup(cls: Value, name: str) -> Value:
 
 
 def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line: int) -> Value:
+    if name == "__members__" and _is_enum(cls):
+        return Dict({k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)})
     found = class_lookup(cls, name)
     if found is not MISSING:
         if isinstance(found, Function) and found.kind == "class":
@@ -324,8 +326,6 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
         return cls.bases
     if name == "__mro__":
         return tuple(resolution_order(cls))
-    if name == "__members__" and _is_enum(cls):
-        return Dict({k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)})
     if name.startswith("__") or hasattr(type, name) or _opened_class(cls) or cls.keywords:
         return UNKNOWN
     if any(isinstance(c, External) and _external_has(c.path, name) for c in resolution_order(cls)):

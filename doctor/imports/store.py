@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import marshal
 import os
 import sqlite3
@@ -37,6 +38,8 @@ class SummaryStore:
     def summary(self, path: str, minor: tuple[int, int]) -> tuple[Summary, bytes]:
         """The summary of a file and its text; raises ``NotPythonError`` or ``OSError``."""
         source = self.files.read(path, _SOURCE_LIMIT + 1)
+        if path.endswith(".ipynb"):
+            source = notebook_source(source)
         self.read_bytes += len(source)
         if len(source) > _SOURCE_LIMIT:
             raise NotPythonError("too large to be analysed (nested or generated source)")
@@ -70,6 +73,23 @@ class SummaryStore:
         if self.database and digest:
             self.database.put(key, (made.body, made.generator, made.coroutine, made.binds))
         return made
+
+
+def notebook_source(data: bytes) -> bytes:
+    """The code cells of a Jupyter notebook as one program; lines that only IPython understands are left out.
+
+    Raises ``NotPythonError`` when it is no notebook.
+    """
+    try:
+        cells = json.loads(data)["cells"]
+        texts = ["".join(c["source"]) for c in cells if c.get("cell_type") == "code"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NotPythonError("this is no notebook of format 4") from error
+    out = []
+    for text in texts:
+        lines = ("" if text.lstrip().startswith("%%") else text).split("\n")
+        out += ["pass" if line.lstrip()[:1] in {"%", "!"} else line for line in lines]
+    return "\n".join(out).encode()
 
 
 class Database:
