@@ -148,8 +148,8 @@ def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | No
         if forbidden and not scene.policy.unsafe:
             raise Declined(f"it would give up {forbidden}")
     certain = True
-    if finding.chain and finding.evidence is Evidence.STATIC:
-        # quicker than all checks, which follow; and it tells whether silence means that the import ends well
+    if finding.chain and finding.evidence is Evidence.STATIC and move.rank > 0:
+        # a guess: quicker than all checks, which follow; and it tells whether silence means that the import ends well
         left, certain = scene.imports_of(target, finding.chain[0])
         if any(identity(f) == identity(finding) for f in left):
             return None
