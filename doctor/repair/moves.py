@@ -62,18 +62,25 @@ def moves_for(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
 
 
 def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
-    for fix in finding.fixes:
-        if fix.safety is not Safety.MANUAL:
-            move = move_of_fix(fix, scene)
-            if move and (fix.safety is Safety.SAFE or all(_is_known(c.name, scene) for c in move.install)):
-                yield move
     names = [subject_name(s) for s in finding.subjects]
+    yield from _own(finding, scene, safe=True)
     if finding.evidence is Evidence.FILE:
         yield from _again(names[:1], scene)
     yield from _needed(names, scene, base)
+    yield from _own(finding, scene, safe=False)
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
         yield from _other_versions(names[:2], scene, base)
+
+
+def _own(finding: Finding, scene: Scene, *, safe: bool) -> Iterator[Move]:
+    """The fixes that the finding names: the safe ones, or the guesses among them, of names that are known."""
+    for fix in finding.fixes:
+        if fix.safety is Safety.MANUAL or (fix.safety is Safety.SAFE) is not safe:
+            continue
+        move = move_of_fix(fix, scene)
+        if move and (safe or all(_is_known(c.name, scene) for c in move.install)):
+            yield move
 
 
 def subject_name(subject: str) -> str:
