@@ -44,7 +44,7 @@ class RuleError(DoctorError):
         super().__init__(f"{path}: {key + ': ' if key else ''}{complaint}")
 
 
-class RuleErrors(RuleError):
+class RuleErrors(RuleError):  # noqa: N818 - several errors
     """Several complaints about rule files at once, one line each."""
 
     def __init__(self, complaints: Sequence[RuleError]) -> None:

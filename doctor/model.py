@@ -273,7 +273,13 @@ class Environment:
         """The same with distributions that the host will bring (``--assume``); they own no files."""
         extra = tuple(
             Distribution(
-                name=name, display_name=name, version=version, location="", metadata_path="", kind="assumed", has_record=False
+                name=name,
+                display_name=name,
+                version=version,
+                location="",
+                metadata_path="",
+                kind="assumed",
+                has_record=False,
             )
             for name, version in sorted(assumed.items())
             if self.distribution(name) is None
@@ -339,7 +345,8 @@ class Finding:
     def sort_key(self) -> tuple[object, ...]:
         """Errors first, then by rule, subjects and place: the one order of every report."""
         where = (self.where.path, self.where.line or 0) if self.where else ("", 0)
-        return (self.severity.rank, -len(self.explains), self.rule, self.subjects, self.symbol or "", where, self.message)
+        identity = (self.rule, self.subjects, self.symbol or "", where, self.message)
+        return (self.severity.rank, -len(self.explains), *identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

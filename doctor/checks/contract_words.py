@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
@@ -60,9 +61,15 @@ def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
         provider = owners.named(name)
     internal = importer is not None and importer is provider
     return Blame(
-        failure=failure, importer=importer, provider=provider, provider_name=name, path=path, line=line, internal=internal,
+        failure=failure,
+        importer=importer,
+        provider=provider,
+        provider_name=name,
+        path=path,
+        line=line,
+        internal=internal,
         declared=declared,
-    )  # fmt: skip
+    )
 
 
 def _provider(root: Failure, owners: Owners) -> Distribution | None:
@@ -103,7 +110,11 @@ def _declares(importer: Distribution | None, name: str, environment: Environment
     """The requirement by which the importer asks for the provider without an extra ('' when there is none)."""
     if importer is None:
         return ""
-    markers = {**default_environment(), **(environment.interpreter.markers if environment.interpreter else {}), "extra": ""}
+    markers: dict[str, Any] = {
+        **default_environment(),
+        **(environment.interpreter.markers if environment.interpreter else {}),
+        "extra": "",
+    }
     for text in importer.requires:
         if _name(text) != name:
             continue
@@ -192,6 +203,7 @@ def _details(failure: Failure, root: Failure, blamed: Blame, met: tuple[Offer, .
 
 
 def relative_place(path: str, distribution: Distribution | None) -> str:
+    """The path relative to its site directory, as findings show it."""
     base = (distribution.location if distribution is not None else "") + "/"
     if base != "/" and path.startswith(base):
         return path[len(base) :]
@@ -202,7 +214,11 @@ def relative_place(path: str, distribution: Distribution | None) -> str:
 def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
     if root.kind in {"syntax", "file"} or blamed.internal:
         owner = blamed.provider or blamed.importer
-        return [Fix(reinstall=(owner.pin,), safety=Safety.SAFE, because="its files are not as they were published")] if owner else []
+        return (
+            [Fix(reinstall=(owner.pin,), safety=Safety.SAFE, because="its files are not as they were published")]
+            if owner
+            else []
+        )
     if blamed.provider is None and root.kind in {"module", "metadata"}:
         wanted = blamed.declared or blamed.provider_name
         return [Fix(install=(wanted,), safety=Safety.UNSAFE, because=f"it brings {root.symbol}")]

@@ -83,7 +83,9 @@ def _script(name: str, examination: Examination) -> Offer | None:
     for distribution in examination.environment.distributions:
         for point in distribution.entry_points:
             if point.name == name and point.group in {"console_scripts", "gui_scripts"}:
-                return Offer(module=point.module, distribution=distribution.name, primary=True, kind="module", script=name)
+                return Offer(
+                    module=point.module, distribution=distribution.name, primary=True, kind="module", script=name
+                )
     return None
 
 

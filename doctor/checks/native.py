@@ -42,7 +42,8 @@ def check(examination: Examination) -> Iterator[Finding]:
 
 def _if_brought(finding: Finding, distribution: Distribution, examination: Examination) -> Finding:
     """A library may well come with a requirement that the host will bring (``--assume``): then it is no warning."""
-    wanted = {canonicalize_name(re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0]) for text in distribution.requires}
+    names = (re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0] for text in distribution.requires)
+    wanted = {canonicalize_name(name) for name in names}
     assumed = sorted(wanted.intersection(examination.assumed))
     if finding.rule != "native-library" or not assumed:
         return finding

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from doctor.cli.settings import current_settings
 from doctor.checks.contract_words import relative_place
 from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.import_contracts import follow_offers
+from doctor.cli.settings import current_settings
 from doctor.errors import UsageError
 from doctor.imports.contracts import Followed, Verdict
 from doctor.imports.entries import Offer
@@ -24,10 +23,16 @@ from doctor.probe.locate import resolve_environment_path
 from doctor.render.escape import shown
 from doctor.rulebook.load import load_rulebook
 
+_MOST_GUARDED = 40
+
 
 @click.command("imports")
 @click.argument("arguments", nargs=-1, metavar="MODULE [VENV]")
-@click.option("--modules-from", type=click.Path(dir_okay=False), help="Follow the modules that a file lists, one a line; then VENV is the only argument.")
+@click.option(
+    "--modules-from",
+    type=click.Path(dir_okay=False),
+    help="Follow the modules that a file lists, one a line; then VENV is the only argument.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 def command(arguments: tuple[str, ...], modules_from: str | None, form: str) -> int:
     """Show what importing MODULE in VENV would do: what it loads, what is missing, where, and what catches it."""
@@ -37,7 +42,11 @@ def command(arguments: tuple[str, ...], modules_from: str | None, form: str) -> 
     environment = probe_environment(resolve_environment_path(path)).with_assumed(given)
     files = DiskFiles()
     examination = Examination(
-        environment=environment, files=files, rulebook=load_rulebook(settings.rules), assumed=given, records=Records(environment, files)
+        environment=environment,
+        files=files,
+        rulebook=load_rulebook(settings.rules),
+        assumed=given,
+        records=Records(environment, files),
     )
     offers = tuple(Offer(module=m, distribution="", primary=True) for m in modules)
     followed = follow_offers(examination, offers)
@@ -49,8 +58,7 @@ def command(arguments: tuple[str, ...], modules_from: str | None, form: str) -> 
             click.echo(json.dumps(_value(verdict), sort_keys=True))
     else:
         click.echo(json.dumps([_value(v) for v in followed.verdicts], sort_keys=True, indent=1))
-    code = 1 if any(v.outcome == "fails" for v in followed.verdicts) else 0
-    return code
+    return 1 if any(v.outcome == "fails" for v in followed.verdicts) else 0
 
 
 def _modules(arguments: tuple[str, ...], modules_from: str | None) -> tuple[list[str], str | None]:
@@ -98,7 +106,9 @@ def _text(verdict: Verdict, followed: Followed, *, single: bool) -> str:
         guarded = [f for f in followed.guarded if f.kind in {"module", "name"}]
         if guarded:
             lines.append(f"  {len(guarded)} misses are caught by the code itself:")
-        for failure in guarded[:40]:
-            lines.append(f"    {shown(failure.symbol)} at {shown(os.path.basename(failure.path))}:{failure.line} in {shown(failure.module)}")
+        lines += [
+            f"    {shown(f.symbol)} at {shown(Path(f.path).name)}:{f.line} in {shown(f.module)}"
+            for f in guarded[:_MOST_GUARDED]
+        ]
         lines += [f"  not followed: {shown(p)} ({r})" for p, r in sorted(followed.unreadable.items())]
     return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Static import contracts: what importing a module would do, told from source files."""

@@ -38,7 +38,7 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def binary(machine: Machine, op: str, left: Value, right: Value) -> Value:  # noqa: PLR0911, C901
+def binary(machine: Machine, op: str, left: Value, right: Value) -> Value:
     """``left op right``; UNKNOWN where it is not modelled, too large, or would raise."""
     if left is UNKNOWN or right is UNKNOWN:
         return _partial(op, left, right)
@@ -100,7 +100,7 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:  # noqa: PLR0911, C901
+def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:
     """``left op right`` for comparisons: True, False or UNKNOWN."""
     if op in {"Is", "IsNot"}:
         same = _same(left, right)
@@ -126,7 +126,7 @@ def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:  # noq
         return UNKNOWN
 
 
-def _same(left: Value, right: Value) -> bool | None:  # noqa: PLR0911
+def _same(left: Value, right: Value) -> bool | None:
     if left is UNKNOWN or right is UNKNOWN:
         return None
     if left is right:
@@ -145,7 +145,7 @@ def _same(left: Value, right: Value) -> bool | None:  # noqa: PLR0911
     return None
 
 
-def _contains(machine: Machine, holder: Value, key: Value) -> bool | None:  # noqa: PLR0911, C901
+def _contains(machine: Machine, holder: Value, key: Value) -> bool | None:
     if isinstance(holder, External) and holder.path == "sys.modules" and isinstance(key, str):
         if key in machine.modules:
             return True
@@ -173,14 +173,55 @@ def _contains(machine: Machine, holder: Value, key: Value) -> bool | None:  # no
 
 
 _USUAL_ENVIRONMENT = frozenset(
-    "HOME PATH USER LOGNAME SHELL TERM LANG LC_ALL LC_CTYPE TZ PWD TMPDIR TEMP TMP DISPLAY HOSTNAME VIRTUAL_ENV CONDA_PREFIX "
-    "CONDA_DEFAULT_ENV XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR EDITOR PAGER COLUMNS LINES CI SSH_CLIENT "
-    "SSH_TTY HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES CUDA_HOME "
-    "CUDA_PATH PYTHONPATH SLURM_JOB_ID PYTEST_CURRENT_TEST".split()
+    [
+        "HOME",
+        "PATH",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TERM",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "TZ",
+        "PWD",
+        "TMPDIR",
+        "TEMP",
+        "TMP",
+        "DISPLAY",
+        "HOSTNAME",
+        "VIRTUAL_ENV",
+        "CONDA_PREFIX",
+        "CONDA_DEFAULT_ENV",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_RUNTIME_DIR",
+        "EDITOR",
+        "PAGER",
+        "COLUMNS",
+        "LINES",
+        "CI",
+        "SSH_CLIENT",
+        "SSH_TTY",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "LD_LIBRARY_PATH",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "PYTHONPATH",
+        "SLURM_JOB_ID",
+        "PYTEST_CURRENT_TEST",
+    ]
 )
 
 
-def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:  # noqa: PLR0911
+def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:
     """The items that a loop over the value sees, and whether these are all."""
     del machine
     if isinstance(value, tuple):
@@ -200,7 +241,7 @@ def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:  # noqa
     return [], False
 
 
-def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -> Value:  # noqa: PLR0911, C901, PLR0912
+def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -> Value:
     """``holder[key]``; raises ``Raised`` (KeyError) where a handler waits for a key that certainly is not there."""
     if isinstance(holder, External):
         if holder.path == "sys.modules" and isinstance(key, str):
@@ -257,9 +298,42 @@ def _no_key(machine: Machine, key: Value, frame: Frame, line: int) -> None:
 # ---------------------------------------------------------------- methods
 
 _TEXT_METHODS = frozenset(
-    "startswith endswith split rsplit partition rpartition strip lstrip rstrip lower upper title capitalize casefold "
-    "replace removeprefix removesuffix isdigit isidentifier isalpha isupper islower isnumeric splitlines count find rfind "
-    "index swapcase encode decode isspace isdecimal isalnum".split()
+    [
+        "startswith",
+        "endswith",
+        "split",
+        "rsplit",
+        "partition",
+        "rpartition",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "casefold",
+        "replace",
+        "removeprefix",
+        "removesuffix",
+        "isdigit",
+        "isidentifier",
+        "isalpha",
+        "isupper",
+        "islower",
+        "isnumeric",
+        "splitlines",
+        "count",
+        "find",
+        "rfind",
+        "index",
+        "swapcase",
+        "encode",
+        "decode",
+        "isspace",
+        "isdecimal",
+        "isalnum",
+    ]
 )
 
 
@@ -273,7 +347,7 @@ def value_attribute(value: Value, name: str) -> Value:
     return Bound(name, value)
 
 
-def call_method(  # noqa: PLR0913
+def call_method(
     machine: Machine, holder: Value, name: str, args: list[Value], kwargs: dict[str, Value], frame: Frame
 ) -> Value:
     """``holder.name(*args)`` for the kinds of value that are modelled."""
@@ -318,7 +392,7 @@ def _text_method(holder: str | bytes, name: str, args: list[Value], kwargs: dict
     return lift(result) if not isinstance(result, str) or len(result) < _TEXT_LIMIT else UNKNOWN
 
 
-def _list_method(machine: Machine, holder: List, name: str, args: list[Value], frame: Frame) -> Value:  # noqa: C901
+def _list_method(machine: Machine, holder: List, name: str, args: list[Value], frame: Frame) -> Value:
     from doctor.imports.statements import _extend  # noqa: PLC0415
 
     if name in {"append", "appendleft", "insert", "add"}:
@@ -350,7 +424,7 @@ def _list_method(machine: Machine, holder: List, name: str, args: list[Value], f
     return UNKNOWN if name not in {"sort", "reverse"} else None
 
 
-def _dict_method(  # noqa: C901, PLR0911, PLR0912, PLR0913
+def _dict_method(
     machine: Machine, holder: Dict, name: str, args: list[Value], kwargs: dict[str, Value], frame: Frame
 ) -> Value:
     from doctor.imports.statements import store_item  # noqa: PLC0415

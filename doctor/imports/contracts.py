@@ -96,7 +96,9 @@ def _follow(question: Question) -> Followed:
     environment = question.environment
     finder = Finder(environment, question.files, assumed_roots(question.assumed))
     store = SummaryStore(question.files, question.database)
-    surroundings = question.surroundings or Surroundings(versions={d.name: d.version for d in environment.distributions})
+    surroundings = question.surroundings or Surroundings(
+        versions={d.name: d.version for d in environment.distributions}
+    )
     machine = Machine(finder, store, surroundings)
     verdicts = []
     for number, entry in enumerate(question.entries):

@@ -104,10 +104,10 @@ class _Parser:
     """Reads one file; every table is bounded."""
 
     def __init__(self, read: Reader, head: bytes) -> None:
-        if len(head) < 6 or head[4] not in (1, 2) or head[5] not in (1, 2):  # noqa: PLR2004 - EI_CLASS, EI_DATA
+        if len(head) < 6 or head[4] not in (1, 2) or head[5] not in (1, 2):
             raise ElfError("invalid ELF header")
         self.read, self.head = read, head
-        self.wide, self.little = head[4] == 2, head[5] == 1  # noqa: PLR2004 - ELFCLASS64
+        self.wide, self.little = head[4] == 2, head[5] == 1
         self.order = "<" if self.little else ">"
         self.segments: tuple[Segment, ...] = ()
 

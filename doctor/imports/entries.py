@@ -12,12 +12,59 @@ from doctor.model import Distribution, Environment, FileView, RecordedFile
 from doctor.rulebook.names import usual_distribution
 
 _SKIPPED = frozenset(
-    "test tests testing doc docs example examples sample samples benchmark benchmarks conftest setup noxfile tasks scripts "
-    "script tools bin src build dist demo demos contrib experimental".split()
+    [
+        "test",
+        "tests",
+        "testing",
+        "doc",
+        "docs",
+        "example",
+        "examples",
+        "sample",
+        "samples",
+        "benchmark",
+        "benchmarks",
+        "conftest",
+        "setup",
+        "noxfile",
+        "tasks",
+        "scripts",
+        "script",
+        "tools",
+        "bin",
+        "src",
+        "build",
+        "dist",
+        "demo",
+        "demos",
+        "contrib",
+        "experimental",
+    ]
 )
 _LATENT_SKIPPED = _SKIPPED | frozenset(
-    "_vendor vendor vendored _vendored extern externals third_party _internal migrations plugins integrations integration "
-    "compat templates fixtures notebooks gallery legacy deprecated cli main".split()
+    [
+        "_vendor",
+        "vendor",
+        "vendored",
+        "_vendored",
+        "extern",
+        "externals",
+        "third_party",
+        "_internal",
+        "migrations",
+        "plugins",
+        "integrations",
+        "integration",
+        "compat",
+        "templates",
+        "fixtures",
+        "notebooks",
+        "gallery",
+        "legacy",
+        "deprecated",
+        "cli",
+        "main",
+    ]
 )
 _MOST_LATENT = 300
 
@@ -33,13 +80,17 @@ class Offer:
     script: str = ""
 
 
-def offers(environment: Environment, records: Mapping[str, tuple[RecordedFile, ...]], files: FileView) -> tuple[Offer, ...]:
+def offers(
+    environment: Environment, records: Mapping[str, tuple[RecordedFile, ...]], files: FileView
+) -> tuple[Offer, ...]:
     """Top-level modules of all distributions and the modules of their console scripts.
 
     Distributions that nobody requires come first, so that chains start at what the user asked for.
     """
     required = _required(environment.distributions)
-    ordered = sorted((d for d in environment.distributions if d.kind != "assumed"), key=lambda d: (d.name in required, d.name))
+    ordered = sorted(
+        (d for d in environment.distributions if d.kind != "assumed"), key=lambda d: (d.name in required, d.name)
+    )
     found: dict[str, Offer] = {}
     for distribution in ordered:
         names = top_level_modules(distribution, records.get(distribution.metadata_path, ()), files)
@@ -50,7 +101,13 @@ def offers(environment: Environment, records: Mapping[str, tuple[RecordedFile, .
             if point.group in {"console_scripts", "gui_scripts"} and point.module:
                 found.setdefault(
                     point.module,
-                    Offer(module=point.module, distribution=distribution.name, primary=True, kind="script", script=point.name),
+                    Offer(
+                        module=point.module,
+                        distribution=distribution.name,
+                        primary=True,
+                        kind="script",
+                        script=point.name,
+                    ),
                 )
     return tuple(found.values())
 
@@ -67,7 +124,11 @@ def latent_offers(
             continue
         names = _submodules(distribution, records.get(distribution.metadata_path, ()))
         names.sort(key=lambda n: (n.count("."), n))
-        out += [Offer(module=n, distribution=distribution.name, primary=False, kind="latent") for n in names[:_MOST_LATENT] if n not in known]
+        out += [
+            Offer(module=n, distribution=distribution.name, primary=False, kind="latent")
+            for n in names[:_MOST_LATENT]
+            if n not in known
+        ]
     return tuple(out)
 
 
@@ -93,7 +154,9 @@ def top_level_modules(distribution: Distribution, recorded: Iterable[RecordedFil
         if len(first) <= 4:
             tops.add(first)
     names = [".".join(t) for t in sorted(tops) if t and not _private(t)]
-    return names or [n for n in distribution.top_level if n.isidentifier() and not n.startswith("_") and _exists(n, base, files)]
+    return names or [
+        n for n in distribution.top_level if n.isidentifier() and not n.startswith("_") and _exists(n, base, files)
+    ]
 
 
 def _exists(name: str, base: str, files: FileView) -> bool:
@@ -130,8 +193,10 @@ def _submodules(distribution: Distribution, recorded: Iterable[RecordedFile]) ->
 
 def _is_main(module: str, distribution: Distribution) -> bool:
     name = str(canonicalize_name(module.replace(".", "-")))
-    return name == distribution.name or usual_distribution(module) == distribution.name or name.replace("-", "") == (
-        distribution.name.replace("-", "").removeprefix("python").removeprefix("py")
+    return (
+        name == distribution.name
+        or usual_distribution(module) == distribution.name
+        or name.replace("-", "") == (distribution.name.replace("-", "").removeprefix("python").removeprefix("py"))
     )
 
 

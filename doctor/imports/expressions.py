@@ -6,7 +6,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from doctor.imports.lower import Node
-from doctor.imports.values import MISSING, UNKNOWN, Bounded, Dict, External, Function, List, Module, Native, Set, Value, const, truth
+from doctor.imports.values import (
+    MISSING,
+    UNKNOWN,
+    Bounded,
+    Dict,
+    External,
+    Function,
+    List,
+    Module,
+    Native,
+    Set,
+    Value,
+    const,
+    truth,
+)
 
 if TYPE_CHECKING:
     from doctor.imports.machine import Frame, Machine
@@ -81,7 +95,13 @@ def _call(machine: Machine, node: Node, frame: Frame) -> Value:
     for a in node[3]:
         if a[0] == "star":
             inner = evaluate(machine, a[2], frame)
-            items = list(inner) if isinstance(inner, tuple) else inner.items if isinstance(inner, List) and not inner.opened else None
+            items = (
+                list(inner)
+                if isinstance(inner, tuple)
+                else inner.items
+                if isinstance(inner, List) and not inner.opened
+                else None
+            )
             if items is None:
                 exact = False
             else:
@@ -295,8 +315,7 @@ def _fstring(machine: Machine, node: Node, frame: Frame) -> Value:
     if all(isinstance(p, str | int | float) or p is None for p in parts):
         text = "".join(str(p) for p in parts)
         return text if len(text) < 100_000 else UNKNOWN
-    known = [p for p in parts if isinstance(p, str)]
-    return UNKNOWN if not known else UNKNOWN
+    return UNKNOWN
 
 
 def _comp(machine: Machine, node: Node, frame: Frame) -> Value:

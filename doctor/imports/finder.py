@@ -165,7 +165,9 @@ class Finder:
         if facts.kind == "dir":
             for suffix, kind in self._suffixes():
                 if self._is_file(f"{target}/__init__{suffix}"):
-                    return Spec(name=fullname, kind=kind, path=f"{target}/__init__{suffix}", paths=(target,), package=True)
+                    return Spec(
+                        name=fullname, kind=kind, path=f"{target}/__init__{suffix}", paths=(target,), package=True
+                    )
             return Spec(name=fullname, kind="namespace", paths=(target,), package=True)
         return Spec(name=fullname, kind="source" if target.endswith(".py") else "native", path=target)
 

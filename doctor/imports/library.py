@@ -62,18 +62,18 @@ def builtin(name: str) -> Value:
     return MISSING
 
 
-def standard_value(machine: Machine, path: str) -> Value:  # noqa: PLR0911
+def standard_value(machine: Machine, path: str) -> Value:
     """The value of a standard-library attribute where it decides conditions; MISSING when it is not modelled."""
     if path == "sys.version_info":
-        return VersionInfo((*(machine.version + (0, 0, 0))[:3], "final", 0))
+        return VersionInfo((*(*machine.version, 0, 0)[:3], "final", 0))
     if path == "sys.path":
         return machine.sys_path
-    if path == "sys.meta_path" or path == "sys.path_hooks":
+    if path in {"sys.meta_path", "sys.path_hooks"}:
         return Opaque("hooks", None)
     if path == "sys.version":
         return ".".join(map(str, machine.version)) + " (main) [GCC]"
     if path == "sys.hexversion":
-        major, minor, micro = (machine.version + (0, 0, 0))[:3]
+        major, minor, micro = (*machine.version, 0, 0)[:3]
         return major << 24 | minor << 16 | micro << 8 | 0xF0
     if path == "typing.TYPE_CHECKING":
         return False
@@ -135,9 +135,7 @@ def _hasattr(machine: Machine, args: list[Value], _k: dict[str, Value], frame: F
 def _setattr(machine: Machine, args: list[Value], _k: dict[str, Value], frame: Frame, _line: int) -> Value:
     if len(args) == 3 and isinstance(args[1], str):
         set_attribute(machine, args[0], args[1], args[2], frame)
-    elif args and isinstance(args[0], Module):
-        args[0].opened = args[0].opened or "setattr with a name that is not known"
-    elif args and isinstance(args[0], Class):
+    elif (args and isinstance(args[0], Module)) or (args and isinstance(args[0], Class)):
         args[0].opened = args[0].opened or "setattr with a name that is not known"
     return None
 
@@ -157,7 +155,11 @@ def _isinstance(machine: Machine, args: list[Value], _k: dict[str, Value], _fram
 
 
 def _is_a(machine: Machine, value: Value, wanted: Value) -> bool | None:
-    if isinstance(wanted, External) and wanted.path in _TYPES and (const(value) or isinstance(value, tuple | List | Dict | Set)):
+    if (
+        isinstance(wanted, External)
+        and wanted.path in _TYPES
+        and (const(value) or isinstance(value, tuple | List | Dict | Set))
+    ):
         return isinstance(value, _TYPES[wanted.path])
     if isinstance(value, Instance) and isinstance(wanted, Class):
         return machine.matches(value.cls, wanted)
@@ -281,7 +283,7 @@ def _number(kind: type) -> Handler:
     return handler
 
 
-def _any_all(stop: bool) -> Handler:  # noqa: FBT001
+def _any_all(stop: bool) -> Handler:
     def handler(machine: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line: int) -> Value:
         items, exact = iterate(machine, args[0]) if args else ([], False)
         verdicts = [truth(i) for i in items]
@@ -296,7 +298,9 @@ def _map(machine: Machine, args: list[Value], _k: dict[str, Value], frame: Frame
     if len(args) != 2:
         return UNKNOWN
     items, exact = iterate(machine, args[1])
-    return List([call(machine, args[0], [i], {}, frame, line) for i in items[:500]], opened=not exact or len(items) > 500)
+    return List(
+        [call(machine, args[0], [i], {}, frame, line) for i in items[:500]], opened=not exact or len(items) > 500
+    )
 
 
 def _zip(machine: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line: int) -> Value:
@@ -401,7 +405,7 @@ def _find_spec(machine: Machine, args: list[Value], _k: dict[str, Value], frame:
     parent: Value = None
     if "." in name:
         parent = machine.import_name(name.rpartition(".")[0], frame, line)
-    spec = machine._spec(name, parent)  # noqa: SLF001
+    spec = machine.spec_of(name, parent)
     if spec is UNKNOWN:
         return UNKNOWN
     return None if spec is None else Opaque("spec", name)
@@ -441,7 +445,9 @@ def _external_metadata(machine: Machine, args: list[Value], _k: dict[str, Value]
     return _metadata(machine, args, line, whole=False)
 
 
-def _external_distribution(machine: Machine, args: list[Value], _k: dict[str, Value], _frame: Frame, line: int) -> Value:
+def _external_distribution(
+    machine: Machine, args: list[Value], _k: dict[str, Value], _frame: Frame, line: int
+) -> Value:
     return _metadata(machine, args, line, whole=True)
 
 
@@ -477,7 +483,7 @@ def _setdefault_env(machine: Machine, args: list[Value], _k: dict[str, Value], _
     return UNKNOWN
 
 
-def _path_function(function: Callable[..., str]) -> Handler:
+def _path_function(function: Callable[..., Any]) -> Handler:
     def handler(_m: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line: int) -> Value:
         texts = [path_text(a) for a in args]
         if not texts or any(t is None or len(t) > 4000 for t in texts):
@@ -613,7 +619,7 @@ def _native_raise(machine: Machine, path: str, frame: Frame, line: int) -> Raise
     return machine.fail(failure, error_class(exception), frame)
 
 
-def call_external(  # noqa: PLR0911, PLR0913
+def call_external(
     machine: Machine, function: External, args: list[Value], kwargs: dict[str, Value], frame: Frame, line: int
 ) -> Value:
     """Call something of the standard library."""
@@ -626,12 +632,14 @@ def call_external(  # noqa: PLR0911, PLR0913
     if path.startswith("re."):
         return call_regex(path[3:], args, kwargs)
     if path in _TRANSPARENT_CALLS:
-        return args[0] if args and isinstance(args[0], Function | Class) and path != "functools.wraps" else External(path)
+        return (
+            args[0] if args and isinstance(args[0], Function | Class) and path != "functools.wraps" else External(path)
+        )
     if path in {"builtins.staticmethod", "builtins.classmethod", "builtins.property"}:
         return UNKNOWN
     if path.startswith("builtins.") and path.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt")):
         return Instance(External(path), {"args": tuple(args)}, opened=True)
-    if path.startswith("sys.meta_path.") or path.startswith("sys.path_hooks."):
+    if path.startswith(("sys.meta_path.", "sys.path_hooks.")):
         machine.hooked.add(frame.module.name.partition(".")[0])
         return None
     for a in args:
@@ -645,7 +653,7 @@ def call_external(  # noqa: PLR0911, PLR0913
 # ---------------------------------------------------------------- known objects
 
 
-def opaque_attribute(machine: Machine, value: Opaque, name: str) -> Value:  # noqa: PLR0911
+def opaque_attribute(machine: Machine, value: Opaque, name: str) -> Value:
     """An attribute of a concrete object."""
     if value.kind in {"version", "requirement"}:
         return versions.version_field(value.value, name)
@@ -662,7 +670,7 @@ def opaque_attribute(machine: Machine, value: Opaque, name: str) -> Value:  # no
     return UNKNOWN
 
 
-def opaque_method(  # noqa: PLR0911, PLR0913
+def opaque_method(
     machine: Machine, holder: Opaque, name: str, args: list[Value], kwargs: dict[str, Value], frame: Frame
 ) -> Value:
     """A method of a concrete object."""
@@ -690,7 +698,7 @@ def _read(machine: Machine, path: str) -> Value:
         return UNKNOWN
 
 
-def _path_method(machine: Machine, path: PurePosixPath, name: str, args: list[Value], frame: Frame) -> Value:  # noqa: PLR0911
+def _path_method(machine: Machine, path: PurePosixPath, name: str, args: list[Value], frame: Frame) -> Value:
     if name in {"resolve", "absolute", "expanduser"}:
         return Opaque("path", PurePosixPath(posixpath.normpath(path)))
     texts = [path_text(a) for a in args]

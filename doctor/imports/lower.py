@@ -24,7 +24,25 @@ FORMAT = 7
 
 _LONG_TEXT = 6000
 _BUILTIN_ANNOTATIONS = frozenset(
-    "int str bool float bytes object dict list tuple set frozenset None type complex self cls any".split()
+    [
+        "int",
+        "str",
+        "bool",
+        "float",
+        "bytes",
+        "object",
+        "dict",
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "None",
+        "type",
+        "complex",
+        "self",
+        "cls",
+        "any",
+    ]
 )
 
 
@@ -114,9 +132,7 @@ def lower_function(source: bytes, span: tuple[int, int, bool], *, future: bool) 
         body = lowering.block(statement.body)
     except RecursionError:
         raise NotPythonError("too deeply nested to be analysed") from None
-    return FunctionBody(
-        body, lowering.generator, isinstance(statement, ast.AsyncFunctionDef), lowering.binds
-    )
+    return FunctionBody(body, lowering.generator, isinstance(statement, ast.AsyncFunctionDef), lowering.binds)
 
 
 def _encoding(source: bytes) -> str:
@@ -216,13 +232,15 @@ class _Lowering:
 
     def s_try(self, s: ast.Try) -> Node:
         handlers = tuple(
-            (self.line(h), self.expr(h.type) if h.type is not None else None, h.name, self.block(h.body)) for h in s.handlers
+            (self.line(h), self.expr(h.type) if h.type is not None else None, h.name, self.block(h.body))
+            for h in s.handlers
         )
         return ("try", self.line(s), self.block(s.body), handlers, self.block(s.orelse), self.block(s.finalbody))
 
     def s_with(self, s: ast.With | ast.AsyncWith) -> Node:
         items = tuple(
-            (self.expr(i.context_expr), self.target(i.optional_vars) if i.optional_vars is not None else None) for i in s.items
+            (self.expr(i.context_expr), self.target(i.optional_vars) if i.optional_vars is not None else None)
+            for i in s.items
         )
         return ("with", self.line(s), items, self.block(s.body))
 
@@ -258,9 +276,7 @@ class _Lowering:
         return ("assign", self.line(s), (self.target(s.name),), ("unknown", 0))
 
     def pattern(self, p: ast.pattern) -> tuple[str, ...]:
-        return tuple(
-            n.name for n in ast.walk(p) if isinstance(n, ast.MatchAs | ast.MatchStar) and n.name is not None
-        )
+        return tuple(n.name for n in ast.walk(p) if isinstance(n, ast.MatchAs | ast.MatchStar) and n.name is not None)
 
     # ----------------------------------------------------------- expressions
 
@@ -303,14 +319,20 @@ class _Lowering:
         return (kind, self.line(e), self.exprs(e.elts))
 
     def e_dict(self, e: ast.Dict) -> Node:
-        pairs = tuple((self.expr(k) if k is not None else None, self.expr(v)) for k, v in zip(e.keys, e.values, strict=True))
+        pairs = tuple(
+            (self.expr(k) if k is not None else None, self.expr(v)) for k, v in zip(e.keys, e.values, strict=True)
+        )
         return ("dict", self.line(e), pairs)
 
     def e_subscript(self, e: ast.Subscript) -> Node:
         return ("item", self.line(e), self.expr(e.value), self.expr(e.slice))
 
     def e_slice(self, e: ast.Slice) -> Node:
-        return ("slice", 0, *(self.expr(x) if x is not None else ("const", 0, None) for x in (e.lower, e.upper, e.step)))
+        return (
+            "slice",
+            0,
+            *(self.expr(x) if x is not None else ("const", 0, None) for x in (e.lower, e.upper, e.step)),
+        )
 
     def e_binop(self, e: ast.BinOp) -> Node:
         return ("binop", self.line(e), type(e.op).__name__, self.expr(e.left), self.expr(e.right))

@@ -130,8 +130,10 @@ class Machine:
         self.finder, self.store, self.surroundings = finder, store, surroundings
         interpreter = finder.environment.interpreter
         version = finder.environment.python_version or "3.11"
-        self.version = tuple(int(p) for p in (interpreter.version if interpreter else version).split(".")[:3] if p.isdigit())
-        self.minor = (self.version + (0, 0))[:2]
+        self.version = tuple(
+            int(p) for p in (interpreter.version if interpreter else version).split(".")[:3] if p.isdigit()
+        )
+        self.minor: tuple[int, int] = (self.version[0], self.version[1]) if len(self.version) > 1 else (3, 11)
         main = Module("__main__", Spec(name="__main__", kind="source"), opened="the program")
         self.modules: dict[str, Value] = {"__main__": main}
         self.failed: dict[str, Raised] = {}
@@ -184,7 +186,10 @@ class Machine:
         root = failure.root
         if root.kind != "raised" or root.trusted:
             return True
-        return bool(self.matches(cls, error_class("ImportError"))) or root.exception in {"ImportError", "ModuleNotFoundError"}
+        return bool(self.matches(cls, error_class("ImportError"))) or root.exception in {
+            "ImportError",
+            "ModuleNotFoundError",
+        }
 
     def record(self, failure: Failure) -> None:
         """Note a certain failure once, and that every module being imported is broken by it."""
@@ -263,7 +268,7 @@ class Machine:
                 if parent is not None:
                     self._bind_child(parent, part, done)
             elif isinstance(module, Module) and module.broken_by:
-                self._meet_broken(module, frame, line)
+                self.meet_broken(module, frame)
             parent = module
         return parent
 
@@ -272,7 +277,7 @@ class Machine:
         if child is not None and isinstance(parent, Module | Instance):
             parent.names[part] = child
 
-    def _meet_broken(self, module: Module, frame: Frame, line: int) -> None:
+    def meet_broken(self, module: Module, frame: Frame) -> None:
         """A module that an earlier entry found broken: it breaks this importer too, or is caught here."""
         if module.state == "loading":
             return
@@ -288,14 +293,14 @@ class Machine:
         known = self.failed.get(name)
         if known is not None and self.caught(known.cls) is not False:
             raise Raised(known.cls, known.failure)
-        spec = self._spec(name, parent)
+        spec = self.spec_of(name, parent)
         if spec is UNKNOWN:
             return UNKNOWN
         if spec is None:
             raise self._not_found(name, parent, frame, line)
         return self.execute(spec, frame, line)
 
-    def _spec(self, name: str, parent: Value) -> Any:
+    def spec_of(self, name: str, parent: Value) -> Any:
         """The spec of a module, None when there is certainly none, UNKNOWN when that cannot be known."""
         if parent is None:
             spec = self.finder.find_root(name)
@@ -311,7 +316,9 @@ class Machine:
         if parent.spec.kind == "stdlib":
             return self._standard_child(name, parent)
         if parent.spec.kind == "assumed" or (not parent.spec.package and "__path__" not in parent.names):
-            return UNKNOWN if parent.spec.kind in {"assumed", "native"} or parent.opened or self.is_hooked(name) else None
+            return (
+                UNKNOWN if parent.spec.kind in {"assumed", "native"} or parent.opened or self.is_hooked(name) else None
+            )
         paths = parent.names.get("__path__")
         if not isinstance(paths, List):
             return UNKNOWN
@@ -413,7 +420,7 @@ class Machine:
                 module.opened = error.reason
                 self.unreadable[spec.path] = error.reason
                 return
-            raise self._unparsable(module, error, importer, line) from None
+            raise self._unparsable(module, error, importer) from None
         except OSError as error:
             raise self._unloadable(spec, error.strerror or str(error), "file", importer, line) from None
         module.source, module.functions = source, summary.functions
@@ -439,7 +446,7 @@ class Machine:
         if override is not None:
             override(self, module)
 
-    def _unparsable(self, module: Module, error: lower.NotPythonError, importer: Frame, line: int) -> Raised:
+    def _unparsable(self, module: Module, error: lower.NotPythonError, importer: Frame) -> Raised:
         exception = "SyntaxError"
         failure = Failure(
             kind="syntax", exception=exception, message=error.reason, symbol=module.name, provider=module.name,
@@ -488,7 +495,11 @@ def failure_class(failure: Failure) -> Value:
 
 
 def _is_exit(cls: Value) -> bool:
-    return isinstance(cls, External) and cls.path in {"builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit"}
+    return isinstance(cls, External) and cls.path in {
+        "builtins.SystemExit",
+        "builtins.KeyboardInterrupt",
+        "builtins.GeneratorExit",
+    }
 
 
 _EXTERNAL_PARENTS = {

@@ -81,7 +81,7 @@ class NativeInspector:
             return None
         if elf.bits != interpreter.pointer_bits:
             return f"{basename(path)} is built for {elf.bits} bits, this interpreter has {interpreter.pointer_bits}"
-        if interpreter.pointer_bits == 64 and elf.machine != interpreter.machine and _is_known(interpreter.machine):  # noqa: PLR2004
+        if interpreter.pointer_bits == 64 and elf.machine != interpreter.machine and _is_known(interpreter.machine):
             return f"{basename(path)} is built for {elf.machine}, this machine is {interpreter.machine}"
         return None
 
@@ -118,7 +118,7 @@ class NativeInspector:
         """Whether NumPy is installed (or assumed) with the binary interface of its second major version."""
         numpy = self.environment.distribution(NUMPY)
         major = numpy.version.split(".")[0] if numpy else ""
-        return major.isdecimal() and int(major) >= 2  # noqa: PLR2004 - NEP 53
+        return major.isdecimal() and int(major) >= 2
 
     def numpy_abi(self, path: str) -> str | None:
         """That the module was compiled for NumPy 1 and NumPy 2 is installed; None when not, or not certain."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import re
+import typing
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -133,13 +135,15 @@ def make_class(machine: Machine, node: Node, frame: Frame) -> Value:
 # ---------------------------------------------------------------- attributes
 
 
-def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line: int) -> Value:  # noqa: PLR0911, C901
+def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line: int) -> Value:
     """``value.name``; raises ``Raised`` (AttributeError) where it certainly is not there."""
     if isinstance(value, Module):
         found = module_attribute(machine, value, name, frame, line)
         if found is not MISSING:
             return found
-        if value.spec.kind == "native" and any(r.startswith(f"{value.name}.{name}") for r in machine.surroundings.raises):
+        if value.spec.kind == "native" and any(
+            r.startswith(f"{value.name}.{name}") for r in machine.surroundings.raises
+        ):
             return External(f"{value.name}.{name}")
         if (value.opened and value.opened != "stdlib") or hasattr(ModuleType, name) or rebinds(value):
             return UNKNOWN
@@ -174,7 +178,9 @@ _REBINDS = re.compile(
     rb"globals\(\)\s*(?:\[[^\]\n]+\]\s*=[^=]|\.update|\.setdefault|\.__setitem__)|=\s*globals\(\)|exec\([^\n]*globals\(\)"
     rb"|sys\.modules\[[^\]\n]+\]\.__dict__|setattr\(\s*(?P<holder>[\w.]+)"
 )
-_MODULE_LIKE = frozenset({b"module", b"mod", b"this_module", b"_module", b"sys.modules", b"thismodule", b"current_module"})
+_MODULE_LIKE = frozenset(
+    {b"module", b"mod", b"this_module", b"_module", b"sys.modules", b"thismodule", b"current_module"}
+)
 
 
 def rebinds(module: Module) -> bool:
@@ -184,7 +190,11 @@ def rebinds(module: Module) -> bool:
         return False
     for found in _REBINDS.finditer(source):
         holder = found["holder"]
-        if holder is not None and holder not in _MODULE_LIKE and not re.search(rb"import[ \t(][\w., \t]*\b" + re.escape(holder) + rb"\b", source):
+        if (
+            holder is not None
+            and holder not in _MODULE_LIKE
+            and not re.search(rb"import[ \t(][\w., \t]*\b" + re.escape(holder) + rb"\b", source)
+        ):
             continue
         line = source.count(b"\n", 0, found.start()) + 1
         if any(first <= line <= last and not _is_getter(source, first) for first, last, _indented in module.functions):
@@ -257,7 +267,7 @@ def _standard_attribute(machine: Machine, module: Module, name: str) -> Value:
     names = machine.surroundings.stdlib_names(module.name)
     if names is None or name in names:
         return External(f"{module.name}.{name}")
-    child = machine._spec(f"{module.name}.{name}", module) if module.spec.package else None  # noqa: SLF001
+    child = machine.spec_of(f"{module.name}.{name}", module) if module.spec.package else None
     # a submodule is there once anything in the process has imported it: most have been by the time this runs
     return External(f"{module.name}.{name}") if child is not None else MISSING
 
@@ -266,7 +276,7 @@ def _external_attribute(machine: Machine, value: External, name: str) -> Value:
     from doctor.imports.library import standard_value  # noqa: PLC0415
 
     path = f"{value.path}.{name}"
-    if value.path == "sys" or value.path == "os":
+    if value.path in {"sys", "os"}:
         known = standard_value(machine, path)
         if known is not MISSING:
             return known
@@ -314,7 +324,9 @@ def class_lookup(cls: Value, name: str) -> Value:
 
 def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line: int) -> Value:
     if name == "__members__" and _is_enum(cls):
-        return Dict({k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)})
+        return Dict(
+            {k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)}
+        )
     found = class_lookup(cls, name)
     if found is not MISSING:
         if isinstance(found, Function) and found.kind == "class":
@@ -349,7 +361,8 @@ def _external_has(path: str, name: str) -> bool:
 
     if path.startswith("builtins."):
         return hasattr(getattr(builtins, path[9:], object), name)
-    return path not in _KNOWN_BASES
+    known = {"abc.ABC": abc.ABC, "typing.Generic": typing.Generic, "typing.Protocol": typing.Protocol}.get(path)
+    return hasattr(known, name) if known is not None else path not in _KNOWN_BASES
 
 
 def instance_attribute(machine: Machine, value: Instance, name: str, frame: Frame, line: int) -> Value:
@@ -403,8 +416,10 @@ def _super_attribute(machine: Machine, value: Super, name: str, frame: Frame, li
             return UNKNOWN  # a base that is not followed comes first
     if name == "__new__":
         return Native("object.__new__", lambda _m, args, _k, _l: Instance(args[0]) if args else UNKNOWN)
-    if name == "__init__" and isinstance(value.self, Instance) and any(
-        isinstance(c, External) and c.path == "types.ModuleType" for c in order
+    if (
+        name == "__init__"
+        and isinstance(value.self, Instance)
+        and any(isinstance(c, External) and c.path == "types.ModuleType" for c in order)
     ):
         return Native("ModuleType.__init__", lambda _m, args, _k, _l: _name_module(value.self, args))
     if name in {"__init__", "__init_subclass__", "__setattr__"}:
@@ -433,7 +448,7 @@ def set_attribute(machine: Machine, holder: Value, name: str, value: Value, fram
 # ---------------------------------------------------------------- calls
 
 
-def call(  # noqa: PLR0911, PLR0913, C901
+def call(
     machine: Machine,
     function: Value,
     args: list[Value],
@@ -448,7 +463,9 @@ def call(  # noqa: PLR0911, PLR0913, C901
         if isinstance(function.function, str):
             from doctor.imports.containers import call_method  # noqa: PLC0415
 
-            return call_method(machine, function.self, function.function, args, dict(kwargs), frame) if exact else UNKNOWN
+            return (
+                call_method(machine, function.self, function.function, args, dict(kwargs), frame) if exact else UNKNOWN
+            )
         return call(machine, function.function, [function.self, *args], kwargs, frame, line, exact=exact)
     if isinstance(function, Function):
         return call_function(machine, function, args, kwargs, frame, line, exact=exact)
@@ -470,8 +487,15 @@ def call(  # noqa: PLR0911, PLR0913, C901
     return UNKNOWN
 
 
-def instantiate(  # noqa: PLR0913
-    machine: Machine, cls: Class, args: list[Value], kwargs: Mapping[str, Value], frame: Frame, line: int, *, exact: bool
+def instantiate(
+    machine: Machine,
+    cls: Class,
+    args: list[Value],
+    kwargs: Mapping[str, Value],
+    frame: Frame,
+    line: int,
+    *,
+    exact: bool,
 ) -> Value:
     """``cls(...)``: ``__new__``, then ``__init__``."""
     order = resolution_order(cls)
@@ -492,7 +516,9 @@ def instantiate(  # noqa: PLR0913
 
 
 def _is_exception(cls: External) -> bool:
-    return cls.path.startswith("builtins.") and cls.path.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt"))
+    return cls.path.startswith("builtins.") and cls.path.endswith(
+        ("Error", "Exception", "Warning", "Exit", "Interrupt")
+    )
 
 
 def class_of_exception(value: Value) -> Value:
@@ -506,7 +532,7 @@ def class_of_exception(value: Value) -> Value:
     return UNKNOWN
 
 
-def call_function(  # noqa: PLR0911, PLR0913
+def call_function(
     machine: Machine,
     function: Function,
     args: list[Value],
@@ -575,9 +601,7 @@ def give_up(_machine: Machine, function: Function, args: list[Value]) -> Value:
             a.opened = True
             if a.module is not None:
                 a.module.opened = a.module.opened or f"its globals() are passed to {function.name}()"
-        elif isinstance(a, List | Set):
-            a.opened = True
-        elif isinstance(a, Instance):
+        elif isinstance(a, List | Set | Instance):
             a.opened = True
     return UNKNOWN
 
@@ -594,15 +618,18 @@ def function_body(machine: Machine, function: Function) -> FunctionBody | None:
             return None
         try:
             known = machine.store.function(
-                function.module.spec.path, source, function.module.functions[body], future=function.module.future_annotations
+                function.module.spec.path,
+                source,
+                function.module.functions[body],
+                future=function.module.future_annotations,
             )
         except NotPythonError:
             return None
         function.module.bodies[body] = known
-    return known  # type: ignore[no-any-return]
+    return known
 
 
-def bind_arguments(  # noqa: PLR0913, C901
+def bind_arguments(
     machine: Machine,
     function: Function,
     args: list[Value],
@@ -640,7 +667,11 @@ def bind_arguments(  # noqa: PLR0913, C901
 
 def _refused(function: Function, argument: str, frame: Frame, line: int) -> Failure:
     owner = f"{function.owner.name}." if isinstance(function.owner, Class) else ""
-    shown = function.owner.name if isinstance(function.owner, Class) and function.name == "__init__" else f"{owner}{function.name}"
+    shown = (
+        function.owner.name
+        if isinstance(function.owner, Class) and function.name == "__init__"
+        else f"{owner}{function.name}"
+    )
     return Failure(
         kind="argument", exception="TypeError",
         message=f"{owner}{function.name}() got an unexpected keyword argument {argument!r}",

@@ -139,7 +139,11 @@ def _unpack(machine: Machine, targets: tuple[Node, ...], value: Value, frame: Fr
     elif isinstance(value, List) and not value.opened:
         items = list(value.items)
     star = next((i for i, t in enumerate(targets) if t[0] == "star"), None)
-    if items is None or (star is None and len(items) != len(targets)) or (star is not None and len(items) < len(targets) - 1):
+    if (
+        items is None
+        or (star is None and len(items) != len(targets))
+        or (star is not None and len(items) < len(targets) - 1)
+    ):
         for target in targets:
             bind(machine, target, UNKNOWN, frame)
         return
@@ -277,13 +281,13 @@ def _return(machine: Machine, node: Node, frame: Frame) -> str:
 def _raise(machine: Machine, node: Node, frame: Frame) -> str | None:
     if node[2] is None:
         if frame.handled is None:
-            return _raise_unknown(machine, node, frame)
+            return _raise_unknown(frame)
         raise _again(machine, frame.handled, frame)
     value = evaluate(machine, node[2], frame)
     cause = evaluate(machine, node[3], frame) if node[3] is not None else None
     cls = class_of_exception(value)
     if cls is UNKNOWN:
-        return _raise_unknown(machine, node, frame)
+        return _raise_unknown(frame)
     handled = frame.handled
     if isinstance(cause, Instance) and isinstance(cause.names.get("__raised__"), Raised):
         handled = cause.names["__raised__"]
@@ -304,7 +308,7 @@ def _again(machine: Machine, raised: Raised, frame: Frame) -> Raised:
     return machine.fail(raised.failure, raised.cls, frame, raised.value)
 
 
-def _raise_unknown(machine: Machine, _node: Node, frame: Frame) -> str:
+def _raise_unknown(frame: Frame) -> str:
     """An exception of unknown class: nothing certain can be said of what follows on this path."""
     if frame.maybe == 0:
         frame.maybe += 1  # what follows runs only if this did not raise: undecided
@@ -379,13 +383,13 @@ def import_from(machine: Machine, module: Value, absolute: str, name: str, frame
     found = module_attribute(machine, module, name, frame, line)
     if found is not MISSING:
         if found is not UNKNOWN and isinstance(found, Module) and found.broken_by:
-            machine._meet_broken(found, frame, line)  # noqa: SLF001
+            machine.meet_broken(found, frame)
         return found
     child = f"{absolute}.{name}"
     if child in machine.modules:
         return machine.modules[child]
     if module.spec.package or "__path__" in module.names:
-        spec = machine._spec(child, module)  # noqa: SLF001
+        spec = machine.spec_of(child, module)
         if spec is UNKNOWN:
             return UNKNOWN
         if spec is not None:
@@ -410,6 +414,7 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
     from doctor.imports.objects import ask_object  # noqa: PLC0415
 
     found = ask_object(machine, module, name, frame, line)
+    spec: Any
     nowhere = found is UNKNOWN and _nowhere(machine, module, name)
     if found is not MISSING and not nowhere:
         return found
@@ -417,7 +422,7 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
     if nowhere:
         spec = machine.finder.find_in(child, [module.names["__file__"].rpartition("/")[0]])
     else:
-        spec = machine._spec(child, module)  # noqa: SLF001
+        spec = machine.spec_of(child, module)
     if spec is UNKNOWN:
         return UNKNOWN
     if spec is not None:
@@ -434,7 +439,12 @@ def _from_object(machine: Machine, module: Instance, absolute: str, name: str, f
 def _nowhere(machine: Machine, module: Instance, name: str) -> bool:
     """A lazy module whose loading could not be followed: still it cannot bring a name that its package never writes."""
     file = module.names.get("__file__")
-    if not isinstance(file, str) or not file.endswith("/__init__.py") or len(name) < 4 or not isinstance(module.cls, Class):
+    if (
+        not isinstance(file, str)
+        or not file.endswith("/__init__.py")
+        or len(name) < 4
+        or not isinstance(module.cls, Class)
+    ):
         return False
     directory = file.rpartition("/")[0]
     own = module.cls.module.spec.path.startswith(directory + "/")
@@ -529,8 +539,7 @@ def _for(machine: Machine, node: Node, frame: Frame) -> str | None:
             return None
         if signal in {"return", "raise"}:
             return signal
-        if frame.maybe > before:  # a possible continue or break: the next round is decided again
-            frame.maybe = before
+        frame.maybe = min(frame.maybe, before)  # a possible continue or break: the next round is decided again
     return run_block(machine, node[5], frame)
 
 
@@ -695,6 +704,6 @@ _STATEMENTS: dict[str, Callable[[Machine, Node, Frame], str | None]] = {
     "nonlocal": _nonlocal, "return": _return, "raise": _raise, "import": _import, "from": _from, "if": _if, "for": _for,
     "while": _while, "try": _try, "with": _with, "match": _match, "def": _def, "class": _class,
     "break": lambda _m, _n, _f: "break", "continue": lambda _m, _n, _f: "continue",
-}  # type: ignore[dict-item]  # fmt: skip
+}  # fmt: skip
 
 __all__ = ["Function", "Set", "absolute_name", "bind", "import_from", "run_block", "run_maybe"]

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import marshal
-import os
 import sqlite3
 import sys
 import time
@@ -108,7 +107,7 @@ class Database:
                 break
             except sqlite3.DatabaseError:
                 with contextlib.suppress(OSError):
-                    os.replace(self.path, self.path + ".damaged")
+                    Path(self.path).replace(self.path + ".damaged")
                 continue
             break
 
@@ -121,7 +120,9 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("CREATE TABLE IF NOT EXISTS summaries (key BLOB PRIMARY KEY, value BLOB, used INTEGER) WITHOUT ROWID")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS summaries (key BLOB PRIMARY KEY, value BLOB, used INTEGER) WITHOUT ROWID"
+        )
         return connection
 
     def get(self, key: bytes) -> object:
@@ -139,7 +140,7 @@ class Database:
         if self._connection is None:
             return
         try:
-            self._pending[key] = zlib.compress(marshal.dumps(value), 1)
+            self._pending[key] = zlib.compress(marshal.dumps(value), 1)  # type: ignore[arg-type]
         except ValueError:
             return
         if len(self._pending) >= 500:
@@ -158,7 +159,8 @@ class Database:
             count = self._connection.execute("SELECT count(*) FROM summaries").fetchone()[0]
             if count > _ROWS_LIMIT:
                 self._connection.execute(
-                    "DELETE FROM summaries WHERE key IN (SELECT key FROM summaries ORDER BY used LIMIT ?)", (count - _ROWS_LIMIT // 2,)
+                    "DELETE FROM summaries WHERE key IN (SELECT key FROM summaries ORDER BY used LIMIT ?)",
+                    (count - _ROWS_LIMIT // 2,),
                 )
             self._connection.execute("COMMIT")
         except sqlite3.Error:

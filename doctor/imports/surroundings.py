@@ -12,15 +12,58 @@ from doctor.model import Environment, FileView, Interpreter
 from doctor.probe.stdlib_names import StdlibNames, examine_stdlib, is_standard
 from doctor.rulebook.rules import NativeContract
 
-_SUBMODULES = (
-    "asyncio.events collections.abc concurrent.futures concurrent.futures.thread concurrent.futures.process ctypes.util "
-    "ctypes.wintypes dbm.gnu distutils.core distutils.util distutils.version distutils.spawn email.mime.text email.utils "
-    "email.message email.parser html.parser http.client http.cookies http.server http.cookiejar importlib.abc "
-    "importlib.machinery importlib.metadata importlib.resources importlib.util json.decoder json.encoder logging.config "
-    "logging.handlers multiprocessing.pool multiprocessing.connection multiprocessing.shared_memory os.path sqlite3.dbapi2 "
-    "unittest.mock urllib.error urllib.parse urllib.request urllib.response urllib.robotparser wsgiref.simple_server "
-    "xml.dom xml.dom.minidom xml.etree xml.etree.ElementTree xml.etree.cElementTree xml.parsers.expat xml.sax xmlrpc.client"
-).split()
+_SUBMODULES = [
+    "asyncio.events",
+    "collections.abc",
+    "concurrent.futures",
+    "concurrent.futures.thread",
+    "concurrent.futures.process",
+    "ctypes.util",
+    "ctypes.wintypes",
+    "dbm.gnu",
+    "distutils.core",
+    "distutils.util",
+    "distutils.version",
+    "distutils.spawn",
+    "email.mime.text",
+    "email.utils",
+    "email.message",
+    "email.parser",
+    "html.parser",
+    "http.client",
+    "http.cookies",
+    "http.server",
+    "http.cookiejar",
+    "importlib.abc",
+    "importlib.machinery",
+    "importlib.metadata",
+    "importlib.resources",
+    "importlib.util",
+    "json.decoder",
+    "json.encoder",
+    "logging.config",
+    "logging.handlers",
+    "multiprocessing.pool",
+    "multiprocessing.connection",
+    "multiprocessing.shared_memory",
+    "os.path",
+    "sqlite3.dbapi2",
+    "unittest.mock",
+    "urllib.error",
+    "urllib.parse",
+    "urllib.request",
+    "urllib.response",
+    "urllib.robotparser",
+    "wsgiref.simple_server",
+    "xml.dom",
+    "xml.dom.minidom",
+    "xml.etree",
+    "xml.etree.ElementTree",
+    "xml.etree.cElementTree",
+    "xml.parsers.expat",
+    "xml.sax",
+    "xmlrpc.client",
+]
 
 
 class StandardNames:

@@ -220,7 +220,7 @@ def join(old: Value, new: Value) -> Value:
     return UNKNOWN
 
 
-def truth(value: Value) -> bool | None:  # noqa: PLR0911
+def truth(value: Value) -> bool | None:
     """What ``bool(value)`` is; None when that is not known."""
     if const(value) or isinstance(value, tuple):
         return bool(value)
@@ -240,4 +240,6 @@ def truth(value: Value) -> bool | None:  # noqa: PLR0911
 def _has_truth(cls: Value) -> bool:
     if isinstance(cls, Class):
         return "__bool__" in cls.names or "__len__" in cls.names or any(_has_truth(b) for b in cls.bases)
-    return not (isinstance(cls, External) and (cls.path == "builtins.object" or cls.path.endswith(("Error", "Exception"))))
+    return not (
+        isinstance(cls, External) and (cls.path == "builtins.object" or cls.path.endswith(("Error", "Exception")))
+    )

@@ -61,7 +61,11 @@ def parse_version(_machine: Machine, args: list[Value], _kwargs: dict[str, Value
 
 def loose_version(_machine: Machine, args: list[Value], _kwargs: dict[str, Value], _line: int) -> Value:
     """``LooseVersion``."""
-    return Opaque("version", LooseVersion(args[0])) if args and isinstance(args[0], str) and len(args[0]) < 200 else UNKNOWN
+    return (
+        Opaque("version", LooseVersion(args[0]))
+        if args and isinstance(args[0], str) and len(args[0]) < 200
+        else UNKNOWN
+    )
 
 
 def specifier_set(_machine: Machine, args: list[Value], kwargs: dict[str, Value], _line: int) -> Value:

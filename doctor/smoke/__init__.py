@@ -1,0 +1,1 @@
+"""Runs that prove that a stack does its job."""

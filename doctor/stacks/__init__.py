@@ -1,0 +1,1 @@
+"""Known-good sets: lockfiles, creation, drift."""
