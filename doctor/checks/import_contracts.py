@@ -144,9 +144,10 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):
         return Severity.ERROR if strong else Severity.NOTE
-    if blamed.declared and blamed.failure.root.kind in {"module", "name", "attribute", "argument", "raised"}:
-        return Severity.ERROR
-    return None
+    if not blamed.declared or blamed.failure.root.kind not in {"module", "name", "attribute", "argument", "raised"}:
+        return None
+    own = {o.distribution for o in met}
+    return Severity.ERROR if blamed.importer is not None and blamed.importer.name in own else Severity.WARNING
 
 
 def _accepted(failure: Failure, stack: Stack) -> bool:

@@ -268,6 +268,8 @@ def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -
         if isinstance(holder, str | bytes | tuple) and isinstance(key, int):
             return holder[key]
         if isinstance(holder, List) and isinstance(key, int) and not holder.opened:
+            if not -len(holder.items) <= key < len(holder.items) and not frame.maybe:
+                _no_key(machine, key, frame, line, "IndexError")
             return holder.items[key]
         if isinstance(holder, Dict):
             known = const(key) or isinstance(key, tuple)
@@ -279,15 +281,15 @@ def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -
     return UNKNOWN
 
 
-def _no_key(machine: Machine, key: Value, frame: Frame, line: int) -> None:
-    """Raise KeyError when something catches it; uncaught it would more likely be a path that was not followed right."""
+def _no_key(machine: Machine, key: Value, frame: Frame, line: int, exception: str = "KeyError") -> None:
+    """Raise KeyError (or IndexError) when something catches it; uncaught it would more likely be a path that was not followed right."""
     from doctor.imports.machine import Failure, error_class  # noqa: PLC0415
 
-    cls = error_class("KeyError")
+    cls = error_class(exception)
     if machine.caught(cls):
         raise machine.fail(
             Failure(
-                kind="raised", exception="KeyError", message=repr(key), symbol=frame.module.name, provider=frame.module.name,
+                kind="raised", exception=exception, message=repr(key), symbol=frame.module.name, provider=frame.module.name,
                 module=frame.module.name, path=frame.module.spec.path, line=line,
             ),
             cls,

@@ -41,7 +41,7 @@ _SKIPPED = frozenset(
         "experimental",
     ]
 )
-_LATENT_SKIPPED = _SKIPPED | frozenset(
+_LATENT_SKIPPED = (_SKIPPED - {"bin", "tools", "tasks"}) | frozenset(
     [
         "_vendor",
         "vendor",

@@ -320,6 +320,7 @@ def _fstring(machine: Machine, node: Node, frame: Frame) -> Value:
 
 def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
     from doctor.imports.machine import Frame as NewFrame  # noqa: PLC0415
+    from doctor.imports.machine import Raised  # noqa: PLC0415
 
     inner = NewFrame(frame.module, {}, "function", frame if frame.kind == "function" else frame.outer)
     if frame.kind == "class":
@@ -327,10 +328,18 @@ def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
     inner.globals_ = frame.globals_
     found: list[tuple[Value, ...]] = []
     outer, machine.base = machine.base, machine.base + frame.maybe
+    depth = len(machine.guards)
+    if node[2] == "lazy":
+        machine.guards.append(("unknown",))  # a generator's body runs when it is consumed, if ever
     try:
         exact = _generate(machine, node, inner, 0, found)
+    except Raised as raised:
+        if node[2] != "lazy" or raised.recorded:
+            raise
+        exact = False
     finally:
         machine.base = outer
+        del machine.guards[depth:]
     if node[2] == "dict":
         out = Dict({}, opened=not exact)
         for k, v in found:

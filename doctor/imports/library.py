@@ -266,7 +266,7 @@ def _dict(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: 
 
 
 def _number(kind: type) -> Handler:
-    def handler(_m: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line: int) -> Value:
+    def handler(machine: Machine, args: list[Value], _k: dict[str, Value], frame: Frame, line: int) -> Value:
         if kind is bool:
             verdict = truth(args[0]) if args else False
             return UNKNOWN if verdict is None else verdict
@@ -277,10 +277,27 @@ def _number(kind: type) -> Handler:
         try:
             known = len(args) == 1 and const(args[0]) and len(str(args[0])) < 100
             return kind(args[0]) if known else UNKNOWN
-        except (ValueError, TypeError):
+        except (ValueError, TypeError) as error:
+            if machine.caught(error_class(type(error).__name__)):
+                raise machine.fail(own_failure(error, frame, line), error_class(type(error).__name__), frame) from None
             return UNKNOWN
 
     return handler
+
+
+def own_failure(error: Exception, frame: Frame, line: int) -> Failure:
+    """The failure of a pure operation that a handler of the program waits for."""
+    module = frame.module
+    return Failure(
+        kind="raised",
+        exception=type(error).__name__,
+        message=str(error),
+        symbol=module.name,
+        provider=module.name,
+        module=module.name,
+        path=module.spec.path,
+        line=line,
+    )
 
 
 def _any_all(stop: bool) -> Handler:
@@ -383,6 +400,8 @@ def path_text(value: Value) -> str | None:
 
 def _import_module(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: Frame, line: int) -> Value:
     name = args[0] if args else kwargs.get("name")
+    if not isinstance(name, str):
+        frame.module.opened = frame.module.opened or "imports modules by computed names"
     package = args[1] if len(args) > 1 else kwargs.get("package")
     if not isinstance(name, str):
         return UNKNOWN
@@ -640,7 +659,7 @@ def call_external(
     if path.startswith("builtins.") and path.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt")):
         return Instance(External(path), {"args": tuple(args)}, opened=True)
     if path.startswith(("sys.meta_path.", "sys.path_hooks.")):
-        machine.hooked.add(frame.module.name.partition(".")[0])
+        machine.install_hook(frame)
         return None
     for a in args:
         if isinstance(a, Dict) and a.module is not None and not path.startswith(("logging.", "warnings.", "builtins.")):
@@ -675,7 +694,7 @@ def opaque_method(
 ) -> Value:
     """A method of a concrete object."""
     if holder.kind == "hooks":
-        machine.hooked.add(frame.module.name.partition(".")[0])
+        machine.install_hook(frame)
         return None
     if holder.kind == "regex":
         return regex_method(holder.value, name, args)
@@ -727,6 +746,8 @@ def enter_context(machine: Machine, manager: Value, frame: Frame) -> tuple[Value
     if isinstance(manager, Opaque):
         if manager.kind == "suppress":
             return None, ("types", manager.value)
+        if manager.kind == "external" and manager.value == "contextlib.ExitStack":
+            return UNKNOWN, ("unknown",)
         if manager.kind == "generator":
             body = manager.value[1]
             return UNKNOWN, ("unknown",) if _may_swallow(body.body) else None

@@ -19,7 +19,7 @@ from typing import Any
 
 Node = tuple[Any, ...]
 
-FORMAT = 7
+FORMAT = 8
 """Part of every cache key: raise it when the meaning of a node changes."""
 
 _LONG_TEXT = 6000
@@ -367,7 +367,7 @@ class _Lowering:
         return ("fstring", self.line(e), tuple(parts))
 
     def e_comprehension(self, e: Any) -> Node:
-        kind = {ast.ListComp: "list", ast.SetComp: "set", ast.GeneratorExp: "list", ast.DictComp: "dict"}[type(e)]
+        kind = {ast.ListComp: "list", ast.SetComp: "set", ast.GeneratorExp: "lazy", ast.DictComp: "dict"}[type(e)]
         elements = (self.expr(e.key), self.expr(e.value)) if kind == "dict" else (self.expr(e.elt),)
         loops = tuple((self.target(g.target), self.expr(g.iter), self.exprs(g.ifs)) for g in e.generators)
         return ("comp", self.line(e), kind, elements, loops)

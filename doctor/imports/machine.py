@@ -304,7 +304,7 @@ class Machine:
         """The spec of a module, None when there is certainly none, UNKNOWN when that cannot be known."""
         if parent is None:
             spec = self.finder.find_root(name)
-            if spec is None and (name in self.hooked or self.finder.archives or self.sys_path.opened):
+            if spec is None and (self.is_hooked(name) or self.finder.archives or self.sys_path.opened):
                 return UNKNOWN
             return spec
         if not isinstance(parent, Module):
@@ -327,9 +327,15 @@ class Machine:
             return UNKNOWN
         return spec
 
+    def install_hook(self, frame: Frame) -> None:
+        """``sys.meta_path`` is changed: what the package (or the program itself) imports may come from there."""
+        self.hooked.add(frame.module.name.partition(".")[0])
+        if not self.stack or len(self.stack) <= 2:
+            self.hooked.add("*")
+
     def is_hooked(self, name: str) -> bool:
         """An import hook installed by the package itself (``sys.meta_path``) may bring this module."""
-        return any(name == root or name.startswith(f"{root}.") for root in self.hooked)
+        return any(name == root or name.startswith(f"{root}.") for root in self.hooked) or "*" in self.hooked
 
     def _standard_child(self, name: str, parent: Module) -> Any:
         if not parent.spec.package:
@@ -402,6 +408,7 @@ class Machine:
         self.stack.clear()
         self.sys_path.items[:] = self.first_path
         self.sys_path.opened = False
+        self.hooked.discard("*")
         self.limit = self.steps + MODULE_STEPS
 
     def run_program(self, path: str, frame: Frame) -> None:

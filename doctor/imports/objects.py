@@ -226,7 +226,7 @@ def module_attribute(machine: Machine, module: Module, name: str, frame: Frame, 
     if module.spec.kind == "stdlib":
         return _standard_attribute(machine, module, name)
     getter = names.get("__getattr__")
-    if getter is None or module.state == "loading":
+    if getter is None:
         return MISSING
     if not isinstance(getter, Function):
         return UNKNOWN
@@ -347,8 +347,8 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
         symbol=f"{cls.module.name}.{cls.name}.{name}", provider=cls.module.name, module=frame.module.name,
         path=frame.module.spec.path, line=line, provider_path=cls.module.spec.path,
     )  # fmt: skip
-    if frame.module is cls.module:
-        return UNKNOWN  # its own module may have added it in a way that was not followed
+    if frame.module is cls.module or frame.kind == "function":
+        return UNKNOWN  # a class is easily given attributes in a way that was not followed
     raise machine.fail(failure, error_class("AttributeError"), frame)
 
 
@@ -437,6 +437,9 @@ def _name_module(module: Instance, args: list[Value]) -> None:
 def set_attribute(machine: Machine, holder: Value, name: str, value: Value, frame: Frame) -> None:
     """``holder.name = value``."""
     names: dict[str, Value] | None = None
+    if isinstance(holder, Module) and name == "__class__":
+        holder.opened = holder.opened or "its class is replaced"
+        return
     if isinstance(holder, Module | Class | Instance | Function):
         names = holder.names
     elif isinstance(holder, Bound) and isinstance(holder.function, Function):

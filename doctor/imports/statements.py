@@ -269,8 +269,15 @@ def _global(_machine: Machine, node: Node, frame: Frame) -> None:
 
 
 def _nonlocal(_machine: Machine, node: Node, frame: Frame) -> None:
+    """The name belongs to an enclosing call: what is bound here is not known there, and the other way round."""
     for name in node[2]:
-        frame.names.setdefault(name, UNKNOWN)
+        frame.names[name] = UNKNOWN
+        outer = frame.outer
+        while outer is not None:
+            if outer.kind == "function" and name in outer.names:
+                outer.names[name] = UNKNOWN
+                break
+            outer = outer.outer
 
 
 def _return(machine: Machine, node: Node, frame: Frame) -> str:
@@ -478,10 +485,10 @@ def _star(machine: Machine, module: Value, frame: Frame, line: int) -> None:
         if exported is None:
             bind_name(frame, name, module.names[name])
             continue
-        value = module.names.get(name)
-        if value is None and name not in module.names:
-            value = get_attribute(machine, module, name, frame, line)
-        bind_name(frame, name, value)
+        if name in module.names:
+            bind_name(frame, name, module.names[name])
+        else:  # like ``from module import name``: __all__ may name a submodule
+            bind_name(frame, name, import_from(machine, module, module.name, name, frame, line))
 
 
 def _star_standard(machine: Machine, module: Module, frame: Frame) -> None:
@@ -580,6 +587,8 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
     depth = len(machine.guards)
     if handlers:
         machine.guards.append(("try", frame, handlers))
+    if final and _leaves(final):
+        machine.guards.append(("unknown",))  # return or break in finally swallows what is on its way
     before = frame.maybe
     try:
         try:
@@ -594,6 +603,8 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
         del machine.guards[depth:]
         if raised.recorded:
             raise
+        if final and _leaves(final):
+            return run_block(machine, final, frame)
         frame.maybe = before
         _remember_unbound(body, raised, frame)
         signal = _handle(machine, handlers, raised, frame)
@@ -601,6 +612,10 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
         if final:
             run_block(machine, final, frame)
     return signal
+
+
+def _leaves(body: tuple[Node, ...]) -> bool:
+    return any(n[0] in {"return", "break", "continue"} or (n[0] == "if" and (_leaves(n[3]) or _leaves(n[4]))) for n in body)
 
 
 def _maybe_handlers(machine: Machine, handlers: tuple[Any, ...], frame: Frame) -> str | None:
