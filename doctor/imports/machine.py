@@ -263,6 +263,11 @@ class Machine:
         for part in name.split("."):
             done = f"{done}.{part}" if done else part
             module = self.modules.get(done)
+            if module is None and self.uncertain(frame) and not self._harmless(done, parent):
+                # executing a module that may never run would leave it, and all it imports, in a wrong order
+                if isinstance(parent, Module):
+                    parent.names.setdefault(part, UNKNOWN)
+                return UNKNOWN
             if module is None:
                 module = self._load(done, parent, frame, line)
                 if parent is not None:
@@ -271,6 +276,11 @@ class Machine:
                 self.meet_broken(module, frame)
             parent = module
         return parent
+
+    def _harmless(self, name: str, parent: Value) -> bool:
+        """A module of the standard library, which is not followed, or one that certainly is nowhere."""
+        spec = self.spec_of(name, parent)
+        return spec is None or (spec is not UNKNOWN and spec.kind == "stdlib")
 
     def _bind_child(self, parent: Value, part: str, fullname: str) -> None:
         child = self.modules.get(fullname)

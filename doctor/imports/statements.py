@@ -18,8 +18,8 @@ from doctor.imports.objects import (
     get_attribute,
     make_class,
     make_function,
+    may_come,
     module_attribute,
-    rebinds,
     set_attribute,
 )
 from doctor.imports.values import (
@@ -401,7 +401,7 @@ def import_from(machine: Machine, module: Value, absolute: str, name: str, frame
             return UNKNOWN
         if spec is not None:
             return machine.import_name(child, frame, line)
-    if (module.opened and module.opened != "stdlib") or rebinds(module):
+    if (module.opened and module.opened != "stdlib") or may_come(module, name):
         return UNKNOWN
     raise machine.fail(_no_name(machine, module, absolute, name, frame, line), error_class("ImportError"), frame)
 
