@@ -52,6 +52,8 @@ def binary(machine: Machine, op: str, left: Value, right: Value) -> Value:
         return List([*left.items, *right.items], opened=left.opened or right.opened)
     if op == "Add" and isinstance(left, tuple) and isinstance(right, tuple):
         return (*left, *right)
+    if isinstance(left, Set) and isinstance(right, Set) and op == "Sub" and right.opened:
+        return Set(set(), opened=True)
     if isinstance(left, Set) and isinstance(right, Set) and op in {"BitOr", "BitAnd", "Sub"}:
         return Set(_ARITHMETIC[op](left.items, right.items), opened=left.opened or right.opened)
     if op == "BitOr" and isinstance(left, Dict) and isinstance(right, Dict):

@@ -151,7 +151,7 @@ class Machine:
         self.limit = MODULE_STEPS
         self.environ: dict[str, Value] = {}
         self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
-        self.first_path = tuple(finder.path)
+        self.program_path = ""
         self.entry = ""
         self.absence = Absence(finder)
         self.trace: Callable[[str, str], None] | None = None
@@ -184,6 +184,8 @@ class Machine:
     def believable(self, failure: Failure, cls: Value) -> bool:
         """An exception that code raises by itself, and no ImportError, is more likely a path that was not followed right."""
         root = failure.root
+        if root.kind == "exit":
+            return False
         if root.kind != "raised" or root.trusted:
             return True
         return bool(self.matches(cls, error_class("ImportError"))) or root.exception in {
@@ -407,7 +409,8 @@ class Machine:
             if source is None:
                 module.opened = f"{spec.kind} code"
                 return
-            spec = source
+            self._run_names(module, source, importer, line)
+            return
         self._run_source(module, spec, importer, line)
 
     def reset(self, entry: str) -> None:
@@ -416,14 +419,17 @@ class Machine:
         self.base = self.depth = 0
         self.guards.clear()
         self.stack.clear()
-        self.sys_path.items[:] = self.first_path
+        if self.program_path:  # what modules add to the path stays, for they stay loaded
+            self.finder.path.remove(self.program_path)
+            self.program_path = ""
         self.sys_path.opened = False
         self.hooked.discard("*")
         self.limit = self.steps + MODULE_STEPS
 
     def run_program(self, path: str, frame: Frame) -> None:
         """``python path``: its directory goes first on the path, and it is ``__main__``; raises ``Raised``."""
-        self.finder.path.insert(0, path.rpartition("/")[0])
+        self.program_path = path.rpartition("/")[0]
+        self.finder.path.insert(0, self.program_path)
         main = self.execute(Spec(name="__main__", kind="source", path=path), frame, 0)
         self.modules["__main__"] = main
 
@@ -478,6 +484,17 @@ class Machine:
         if facts is None or facts.kind != "file" or not facts.size:
             return None
         return Spec(name=spec.name, kind="source", path=f"{stem}.py", paths=spec.paths, package=spec.package)
+
+    def _run_names(self, module: Module, source: Spec, importer: Frame, line: int) -> None:
+        """Names of a compiled module by its source; what the compiler resolved (``import cython``) is no failure."""
+        depth = len(self.guards)
+        self.guards.append(("unknown",))
+        try:
+            self._run_source(module, source, importer, line)
+        except Raised:
+            module.opened = "compiled code"
+        finally:
+            del self.guards[depth:]
 
     def _standard_missing(self, spec: Spec, reason: str, importer: Frame, line: int) -> Raised:
         exception, _colon, message = reason.partition(": ")

@@ -298,15 +298,30 @@ def _external_attribute(machine: Machine, value: External, name: str) -> Value:
 
 
 def resolution_order(cls: Value, depth: int = 0) -> list[Value]:
-    """The classes in which an attribute is looked for (depth first, later duplicates kept: near enough to C3)."""
+    """The classes in which an attribute is looked for (C3, as ``type.mro``; depth first where that has no answer)."""
     if not isinstance(cls, Class) or depth > 30:
         return [cls]
+    lines = [resolution_order(base, depth + 1) for base in cls.bases]
+    if len(lines) == 1:
+        return [cls, *lines[0]]
+    rows = [list(line) for line in [*lines, list(cls.bases)]]
     out: list[Value] = [cls]
-    for base in cls.bases:
-        for c in resolution_order(base, depth + 1):
-            if c not in out:
-                out.append(c)
+    while any(rows):
+        rows = [row for row in rows if row]
+        head = next((row[0] for row in rows if not any(_inside(row[0], other[1:]) for other in rows)), rows[0][0])
+        out.append(head)
+        rows = [[c for c in row if not _same_class(c, head)] if _inside(head, row) else row for row in rows]
     return out
+
+
+def _same_class(first: Value, second: Value) -> bool:
+    if isinstance(first, External) and isinstance(second, External):
+        return first.path == second.path
+    return first is second
+
+
+def _inside(cls: Value, row: list[Value]) -> bool:
+    return any(_same_class(cls, c) for c in row)
 
 
 def _opened_class(cls: Value) -> bool:
