@@ -16,6 +16,7 @@ exit code 3. Nobody below this file calls ``sys.exit``.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -63,6 +64,8 @@ def _answer(arguments: list[str]) -> int:
     if answer is not None:
         sys.stdout.write(answer)
         return 0
+    # an environment is a hundred thousand values that stay: looking for cycles among them cost a twentieth of a check
+    gc.set_threshold(200_000)
     from doctor.cli.group import invoke  # noqa: PLC0415 - click costs three times an empty interpreter
 
     return invoke(arguments)

@@ -6,7 +6,7 @@ import resource
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 SCRIPTS = Path(sys.executable).parent
@@ -20,24 +20,24 @@ def console_script() -> str:
     return str(script)
 
 
-def cpu_seconds(command: Sequence[str], *, expect: int = 0) -> float:
-    """User and system time of one run, with all that it started."""
+def cpu_seconds(command: Sequence[str], *, expect: Container[int] = (0,)) -> float:
+    """User and system time of one run, with all that it started; it has to end with an expected code."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != expect:
+    if done.returncode not in expect:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{(done.stdout + done.stderr).decode()}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def compare(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, float]:
+def compare(commands: Mapping[str, Sequence[str]], runs: int, *, expect: Container[int] = (0,)) -> dict[str, float]:
     """Median seconds of each command; the commands take turns, after one run each that does not count."""
     for command in commands.values():
-        cpu_seconds(command)
+        cpu_seconds(command, expect=expect)
     times: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
-            times[name].append(cpu_seconds(command))
+            times[name].append(cpu_seconds(command, expect=expect))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
