@@ -750,7 +750,10 @@ def enter_context(machine: Machine, manager: Value, frame: Frame) -> tuple[Value
             return UNKNOWN, ("unknown",)
         if manager.kind == "generator":
             body = manager.value[1]
-            return UNKNOWN, ("unknown",) if _may_swallow(body.body) or "'sys'" in repr(body.body) else None
+            if "'sys'" in repr(body.body):  # it may change where modules are found; it is not run
+                machine.sys_path.opened = True
+                return UNKNOWN, ("unknown",)
+            return UNKNOWN, ("unknown",) if _may_swallow(body.body) else None
         return (manager if manager.kind == "file" else UNKNOWN), None
     if isinstance(manager, Instance) and isinstance(manager.cls, Class):
         return _enter_instance(machine, manager, frame)

@@ -152,6 +152,7 @@ class Machine:
         self.environ: dict[str, Value] = {}
         self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
         self.program_path = ""
+        self.order_known = True  # until an import is passed over because its path is undecided
         self.entry = ""
         self.absence = Absence(finder)
         self.trace: Callable[[str, str], None] | None = None
@@ -267,6 +268,7 @@ class Machine:
             module = self.modules.get(done)
             if module is None and self.uncertain(frame) and not self._harmless(done, parent):
                 # executing a module that may never run would leave it, and all it imports, in a wrong order
+                self.order_known = False
                 if isinstance(parent, Module):
                     parent.names.setdefault(part, UNKNOWN)
                 return UNKNOWN

@@ -145,7 +145,7 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
             r.startswith(f"{value.name}.{name}") for r in machine.surroundings.raises
         ):
             return External(f"{value.name}.{name}")
-        if (value.opened and value.opened != "stdlib") or hasattr(ModuleType, name) or may_come(value, name):
+        if (value.opened and value.opened != "stdlib") or hasattr(ModuleType, name) or may_come(machine, value, name):
             return UNKNOWN
         raise machine.fail(_no_attribute(value, name, frame, line), error_class("AttributeError"), frame)
     if isinstance(value, Instance):
@@ -202,13 +202,13 @@ def rebinds(module: Module) -> bool:
     return False
 
 
-def may_come(module: Module, name: str) -> bool:
+def may_come(machine: Machine, module: Module, name: str) -> bool:
     """The module may still get the name: by code of its own that others call, or because it is not finished yet.
 
-    In a cycle of imports the order decides, and one undecided condition may have changed it: only a name that the
-    unfinished module never writes is certainly missing.
+    In a cycle of imports the order decides. Once an import was passed over because its path is undecided, only a
+    name that the unfinished module never writes is certainly missing.
     """
-    if module.state == "loading" and module.source is not None:
+    if module.state == "loading" and module.source is not None and not machine.order_known:
         return re.search(rb"\b" + re.escape(name.encode()) + rb"\b", module.source) is not None
     return rebinds(module)
 

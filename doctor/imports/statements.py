@@ -401,7 +401,7 @@ def import_from(machine: Machine, module: Value, absolute: str, name: str, frame
             return UNKNOWN
         if spec is not None:
             return machine.import_name(child, frame, line)
-    if (module.opened and module.opened != "stdlib") or may_come(module, name):
+    if (module.opened and module.opened != "stdlib") or may_come(machine, module, name):
         return UNKNOWN
     raise machine.fail(_no_name(machine, module, absolute, name, frame, line), error_class("ImportError"), frame)
 
@@ -487,8 +487,12 @@ def _star(machine: Machine, module: Value, frame: Frame, line: int) -> None:
             continue
         if name in module.names:
             bind_name(frame, name, module.names[name])
-        else:  # like ``from module import name``: __all__ may name a submodule
+            continue
+        child = f"{module.name}.{name}"  # __all__ may name a submodule
+        if child in machine.modules or (module.spec.package and machine.spec_of(child, module) is not None):
             bind_name(frame, name, import_from(machine, module, module.name, name, frame, line))
+        else:
+            bind_name(frame, name, get_attribute(machine, module, name, frame, line))
 
 
 def _star_standard(machine: Machine, module: Module, frame: Frame) -> None:
@@ -652,7 +656,10 @@ def _handle(machine: Machine, handlers: tuple[Any, ...], raised: Raised, frame: 
                     _describe(value, raised)
                 bind_name(frame, name, value)
             if verdict and not unsure:
-                return run_block(machine, body, frame)
+                signal = run_block(machine, body, frame)
+                if name and not frame.maybe:
+                    frame.names.pop(name, None)  # the language unbinds it behind the handler
+                return signal
             unsure = True
             signal = run_maybe(machine, body, frame)
             if signal in {"return", "break", "continue"}:
