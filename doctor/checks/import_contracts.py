@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from doctor.checks.consistency import doubtful
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.checks.examination import Examination
 from doctor.errors import UsageError
@@ -118,6 +119,8 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
         met = tuple(by_module[e] for e in failure.entries if e in by_module)
         blamed = blame(failure, owners, examination.environment)
         severity = _severity(blamed, met)
+        if doubtful(blamed, examination.records, examination.files):
+            continue
         if severity is None or (examination.stack is not None and _accepted(failure, examination.stack)):
             continue
         finding = describe(failure, blamed, met, severity)
@@ -144,6 +147,8 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):
         return Severity.ERROR if strong else Severity.NOTE
+    if blamed.internal:
+        return Severity.ERROR  # its files are not as published (``doubtful`` lets nothing else pass)
     if not blamed.declared or blamed.failure.root.kind not in {"module", "name", "attribute", "argument", "raised"}:
         return None
     own = {o.distribution for o in met}
