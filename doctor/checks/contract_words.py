@@ -107,7 +107,11 @@ def _name(requirement: str) -> str:
 
 
 def _declares(importer: Distribution | None, name: str, environment: Environment) -> str:
-    """The requirement by which the importer asks for the provider without an extra ('' when there is none)."""
+    """The requirement by which the importer asks for the provider ('' when there is none).
+
+    One that belongs to an extra counts when the provider is installed: then the importer's metadata says that the two
+    go together.
+    """
     if importer is None:
         return ""
     markers: dict[str, Any] = {
@@ -120,8 +124,12 @@ def _declares(importer: Distribution | None, name: str, environment: Environment
             continue
         try:
             requirement = Requirement(text)
+            wanted = f"{requirement.name}{requirement.specifier}"
             if requirement.marker is None or requirement.marker.evaluate(markers):
-                return f"{requirement.name}{requirement.specifier}"
+                return wanted
+            extra = next((e for e in importer.extras if requirement.marker.evaluate({**markers, "extra": e})), None)
+            if extra is not None and environment.distribution(name) is not None:
+                return f"{wanted} (extra {extra})"
         except (InvalidRequirement, ValueError, KeyError):
             continue
     return ""
