@@ -119,13 +119,17 @@ def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:
     except ValueError:
         if op in {"Eq", "NotEq"}:
             same = _same(left, right)
-            if same is not None and not isinstance(left, Instance) and not isinstance(right, Instance):
+            if same is not None and not isinstance(left, _COMPARED) and not isinstance(right, _COMPARED):
                 return same if op == "Eq" else not same
         return UNKNOWN
     try:
         return bool(_ORDER[op](a, b))
     except Exception:  # noqa: BLE001 - an impossible comparison has no known value
         return UNKNOWN
+
+
+_COMPARED = (Instance, List, Dict, Set, Opaque)
+"""Kinds that compare by what they hold."""
 
 
 def _same(left: Value, right: Value) -> bool | None:
@@ -423,9 +427,13 @@ def _list_method(machine: Machine, holder: List, name: str, args: list[Value], f
         elif name == "clear" and not machine.uncertain(frame):
             holder.items = []
         else:
+            holder.items.clear()
             holder.opened = True
         return UNKNOWN if name.startswith("pop") else None
-    return UNKNOWN if name not in {"sort", "reverse"} else None
+    if name in {"sort", "reverse"}:
+        holder.opened = True
+        return None
+    return UNKNOWN
 
 
 def _dict_method(
@@ -466,6 +474,8 @@ def _dict_method(
     if name == "__contains__" and args:
         return compare(machine, "In", args[0], holder)
     if name in {"clear", "popitem"}:
+        if holder.module is None:
+            holder.items.clear()
         holder.opened = True
     return UNKNOWN
 
@@ -519,6 +529,7 @@ def _set_method(machine: Machine, holder: Set, name: str, args: list[Value], fra
                 return result if known else UNKNOWN
             return Set(set(result), opened=not known)
     if name in {"clear", "pop"}:
+        holder.items.clear()
         holder.opened = True
     return UNKNOWN
 

@@ -250,6 +250,8 @@ def _sequence(kind: str) -> Handler:
             made = make_set(items)
             made.opened = made.opened or not exact
             return made
+        if kind == "reversed":
+            items = items[::-1]
         if kind == "sorted":
             items = sorted(items, key=repr) if all(isinstance(i, str) for i in items) else items
         return List(items, opened=not exact)
@@ -266,7 +268,9 @@ def _dict(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: 
 
 
 def _number(kind: type) -> Handler:
-    def handler(machine: Machine, args: list[Value], _k: dict[str, Value], frame: Frame, line: int) -> Value:
+    def handler(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: Frame, line: int) -> Value:
+        if kwargs:
+            return UNKNOWN
         if kind is bool:
             verdict = truth(args[0]) if args else False
             return UNKNOWN if verdict is None else verdict
@@ -326,8 +330,10 @@ def _zip(machine: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _
     return List(list(rows), opened=not all(c[1] for c in columns))
 
 
-def _enumerate(machine: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line: int) -> Value:
-    items, exact = iterate(machine, args[0]) if args else ([], False)
+def _enumerate(machine: Machine, args: list[Value], kwargs: dict[str, Value], _f: Frame, _line: int) -> Value:
+    if len(args) != 1 or kwargs:
+        return UNKNOWN
+    items, exact = iterate(machine, args[0])
     return List(list(enumerate(items)), opened=not exact)
 
 

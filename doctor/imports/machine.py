@@ -26,7 +26,7 @@ IMPORT_DEPTH = 400
 CALL_STEPS = 30_000
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Failure:
     """Why an import statement, an attribute access or a call cannot work.
 
@@ -84,7 +84,7 @@ class Raised(Exception):  # noqa: N818
         super().__init__(failure.message)
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Frame:
     """Where names are bound: a module, a class body or a function call. ``maybe`` > 0: on an undecided path."""
 

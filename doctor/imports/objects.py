@@ -470,6 +470,11 @@ def set_attribute(machine: Machine, holder: Value, name: str, value: Value, fram
         names = holder.names
     elif isinstance(holder, Bound) and isinstance(holder.function, Function):
         names = holder.function.names
+    if isinstance(holder, Instance) and (
+        isinstance(class_lookup(holder.cls, name), Function) or class_lookup(holder.cls, "__setattr__") is not MISSING
+    ):
+        holder.opened = True  # a property's setter or the class decides what is kept
+        value = UNKNOWN
     if names is not None:
         names[name] = join(names[name], value) if machine.uncertain(frame) and name in names else value
 

@@ -594,11 +594,14 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
     if final and _leaves(final):
         machine.guards.append(("unknown",))  # return or break in finally swallows what is on its way
     before = frame.maybe
+    if len(body) > 1 and any(n[0] in {"import", "from"} for n in body[1:]) and machine.caught(error_class("ImportError")) is False:
+        frame.maybe += 1  # an exception of another kind may leave the body before it comes to the import
     try:
         try:
             signal = run_block(machine, body, frame)
         finally:
             del machine.guards[depth:]
+            frame.maybe = max(before, frame.maybe - 1) if frame.maybe > before and signal is None else frame.maybe
         if signal == "raise":
             signal = _maybe_handlers(machine, handlers, frame)
         elif signal is None:

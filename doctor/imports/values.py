@@ -42,7 +42,7 @@ class Missing:
 MISSING = Missing()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Module:
     """A module: its names so far, and whether it may have names that were not seen (``opened`` says why)."""
 
@@ -61,7 +61,7 @@ class Module:
     line: int = 0
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Function:
     """A function written in Python, with the frame that it closes over."""
 
@@ -80,7 +80,7 @@ class Function:
     wrapped: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Class:
     """A class: ``opened`` when a base, metaclass or decorator could give it attributes that were not seen."""
 
@@ -93,7 +93,7 @@ class Class:
     keywords: tuple[str, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Instance:
     """An object of a known class."""
 
@@ -102,7 +102,7 @@ class Instance:
     opened: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Bound:
     """A function taken from an instance or class: ``self`` goes first."""
 
@@ -110,7 +110,7 @@ class Bound:
     self: Value
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class List:
     """A list (or deque); ``opened`` when it may have other items too."""
 
@@ -118,7 +118,7 @@ class List:
     opened: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Set:
     """A set or frozenset of constants; anything else in it opens it."""
 
@@ -126,7 +126,7 @@ class Set:
     opened: bool = False
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Dict:
     """A dict with constant keys; ``opened`` when it may have other keys too. ``module``: it is its namespace."""
 
@@ -135,14 +135,14 @@ class Dict:
     module: Module | None = None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class External:
     """Something of the standard library (or of the language) by its dotted name; its inside is not followed."""
 
     path: str
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Native:
     """A callable that the importer itself knows: ``handler(machine, args, kwargs, line) -> Value``."""
 
@@ -150,7 +150,7 @@ class Native:
     handler: Callable[..., Value]
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Opaque:
     """A concrete object of the doctor's own (a PEP 440 version, a compiled regex, a match) behind a name."""
 
@@ -158,7 +158,7 @@ class Opaque:
     value: Any
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Super:
     """``super()``: attributes are looked for after ``cls`` in the order of resolution of ``self``."""
 
@@ -225,7 +225,7 @@ def truth(value: Value) -> bool | None:
     if const(value) or isinstance(value, tuple):
         return bool(value)
     if isinstance(value, List | Set | Dict):
-        return True if value.items else None if value.opened else False
+        return None if value.opened else bool(value.items)
     if isinstance(value, Module | Function | Class | Bound | Native | External | Super):
         return True
     if isinstance(value, Opaque):
