@@ -109,13 +109,15 @@ def error_class(name: str) -> External:
 class Surroundings:
     """What the importer is told about the patient beyond its files.
 
-    ``stdlib_names`` gives the names of standard-library modules, None where they are not known, and
+    ``stdlib_names`` gives the names of standard-library modules, None where they are not known,
+    ``stdlib_has`` whether one has a name, and
     ``stdlib_failure`` why one cannot be imported. ``native_failure`` says what loading an extension module
     would certainly raise. ``versions`` are the installed versions by normalized name.
     """
 
     versions: Mapping[str, str]
     stdlib_names: Callable[[str], frozenset[str] | None] = lambda _name: None
+    stdlib_has: Callable[[str, str], bool | None] = lambda _module, _name: None
     stdlib_failure: Callable[[str], str | None] = lambda _name: None
     native_failure: Callable[[str], str | None] = lambda _path: None
     raises: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -356,7 +358,7 @@ class Machine:
             return UNKNOWN
         found = self.finder.find_in(name, parent.spec.paths)
         if found is None:
-            return None if self.surroundings.stdlib_names(parent.name) is not None else UNKNOWN
+            return None if parent.name.partition(".")[0] in self.finder.stdlib.names else UNKNOWN
         return Spec(name=name, kind="stdlib", path=found.path, paths=found.paths, package=found.package)
 
     def _not_found(self, name: str, parent: Value, frame: Frame, line: int) -> Raised:

@@ -275,8 +275,7 @@ def _standard_attribute(machine: Machine, module: Module, name: str) -> Value:
     known = standard_value(machine, f"{module.name}.{name}")
     if known is not MISSING:
         return known
-    names = machine.surroundings.stdlib_names(module.name)
-    if names is None or name in names:
+    if machine.surroundings.stdlib_has(module.name, name) is not False:
         return External(f"{module.name}.{name}")
     child = machine.spec_of(f"{module.name}.{name}", module) if module.spec.package else None
     # a submodule is there once anything in the process has imported it: most have been by the time this runs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,89 +14,120 @@ from doctor.model import Environment, FileView, Interpreter
 from doctor.probe.stdlib_names import StdlibNames, examine_stdlib, is_standard
 from doctor.rulebook.rules import NativeContract
 
-_SUBMODULES = [
-    "asyncio.events",
-    "collections.abc",
-    "concurrent.futures",
-    "concurrent.futures.thread",
-    "concurrent.futures.process",
-    "ctypes.util",
-    "ctypes.wintypes",
-    "dbm.gnu",
-    "distutils.core",
-    "distutils.util",
-    "distutils.version",
-    "distutils.spawn",
-    "email.mime.text",
-    "email.utils",
-    "email.message",
-    "email.parser",
-    "html.parser",
-    "http.client",
-    "http.cookies",
-    "http.server",
-    "http.cookiejar",
-    "importlib.abc",
-    "importlib.machinery",
-    "importlib.metadata",
-    "importlib.resources",
-    "importlib.util",
-    "json.decoder",
-    "json.encoder",
-    "logging.config",
-    "logging.handlers",
-    "multiprocessing.pool",
-    "multiprocessing.connection",
-    "multiprocessing.shared_memory",
-    "os.path",
-    "sqlite3.dbapi2",
-    "unittest.mock",
-    "urllib.error",
-    "urllib.parse",
-    "urllib.request",
-    "urllib.response",
-    "urllib.robotparser",
-    "wsgiref.simple_server",
-    "xml.dom",
-    "xml.dom.minidom",
-    "xml.etree",
-    "xml.etree.ElementTree",
-    "xml.etree.cElementTree",
-    "xml.parsers.expat",
-    "xml.sax",
-    "xmlrpc.client",
+_USUAL = [
+    "sys",
+    "time",
+    "math",
+    "itertools",
+    "functools",
+    "operator",
+    "collections",
+    "os",
+    "posixpath",
+    "socket",
+    "ssl",
+    "select",
+    "signal",
+    "threading",
+    "io",
+    "re",
+    "struct",
+    "typing",
+    "enum",
+    "types",
+    "errno",
+    "weakref",
+    "abc",
+    "codecs",
+    "array",
+    "datetime",
+    "random",
+    "json",
+    "logging",
+    "inspect",
+    "ast",
+    "asyncio",
+    "unicodedata",
 ]
+_OPTIONAL = frozenset(
+    [
+        "_winapi",
+        "bz2",
+        "crypt",
+        "ctypes",
+        "curses",
+        "dbm",
+        "lzma",
+        "msilib",
+        "msvcrt",
+        "multiprocessing",
+        "nis",
+        "nt",
+        "ossaudiodev",
+        "readline",
+        "spwd",
+        "sqlite3",
+        "ssl",
+        "tkinter",
+        "winreg",
+        "winsound",
+        "zlib",
+        "zoneinfo",
+    ]
+)
+"""Modules that a build of CPython may lack, or that exist on other systems only."""
 
 
 class StandardNames:
-    """Names of standard-library modules, asked of the interpreter once for the usual ones, then one by one."""
+    """Names of standard-library modules: read where the source shows them, else asked of the interpreter and kept."""
 
-    def __init__(self, interpreter: Interpreter | None) -> None:
+    def __init__(self, interpreter: Interpreter | None, files: FileView) -> None:
         """Without an interpreter nothing is known."""
-        self._interpreter = interpreter
+        self._interpreter, self._files = interpreter, files
         self._known: dict[str, frozenset[str] | None] = {}
         self._reasons: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
 
     def _learn(self, name: str) -> None:
         if self._interpreter is None or name in self._known:
             return
-        wanted = [name]
-        if not self._known:
-            wanted += [n for n in self._interpreter.stdlib if not n.startswith("_")]
-            wanted += [n for n in _SUBMODULES if n.partition(".")[0] in self._interpreter.stdlib]
+        wanted = [name] if self._known else [name, *(n for n in _USUAL if n in self._interpreter.stdlib)]
         told: StdlibNames = examine_stdlib(self._interpreter, wanted)
         self._known.update(dict.fromkeys(wanted))
         self._known.update(told.names)
         self._reasons.update(told.reasons)
 
     def names(self, name: str) -> frozenset[str] | None:
-        """The names of a module, None when they are not known."""
+        """All names of a module, None when they are not known."""
         self._learn(name)
         return self._known.get(name)
 
+    def has(self, module: str, name: str) -> bool | None:
+        """The module has the name; its source is enough where that binds it at the left margin."""
+        if module not in self._known and re.search(
+            rf"^(?:def|class|async def) {re.escape(name)}\b|^{re.escape(name)}\s*(?::[^=\n]+)?=[^=]",
+            self._text(module),
+            re.MULTILINE,
+        ):
+            return True
+        names = self.names(module)
+        return None if names is None else name in names
+
+    def _text(self, module: str) -> str:
+        if module not in self._texts:
+            self._texts[module] = ""
+            stem = module.replace(".", "/")
+            places = self._interpreter.stdlib_paths if self._interpreter else ()
+            for path in (f"{p}/{stem}{tail}" for p in places for tail in (".py", "/__init__.py")):
+                if self._files.facts(path) is not None:
+                    with contextlib.suppress(OSError):
+                        self._texts[module] = self._files.read(path).decode("utf-8", "replace")
+                    break
+        return self._texts[module]
+
     def failure(self, name: str) -> str | None:
         """Why the interpreter cannot import one of its own modules; None when it can, or that is not known."""
-        if self._interpreter is None or not is_standard(name, self._interpreter) or "." in name:
+        if self._interpreter is None or name not in _OPTIONAL or not is_standard(name, self._interpreter):
             return None
         self._learn(name)
         return self._reasons.get(name)
@@ -102,7 +135,7 @@ class StandardNames:
 
 def surroundings_of(environment: Environment, files: FileView, natives: Iterable[NativeContract] = ()) -> Surroundings:
     """Everything that the rulebook, the interpreter and compiled files tell."""
-    standard = StandardNames(environment.interpreter)
+    standard = StandardNames(environment.interpreter, files)
     inspector = inspector_of(environment, files)
     raises: dict[str, tuple[str, str]] = {}
     needs: dict[str, tuple[str, ...]] = {}
@@ -115,7 +148,8 @@ def surroundings_of(environment: Environment, files: FileView, natives: Iterable
             needs[contract.module] = contract.needs
     versions = {d.name: d.version for d in reversed(environment.distributions)}
     return Surroundings(
-        versions=versions, stdlib_names=standard.names, stdlib_failure=standard.failure, native_failure=inspector.failure,
+        versions=versions, stdlib_names=standard.names,
+        stdlib_has=standard.has, stdlib_failure=standard.failure, native_failure=inspector.failure,
         raises=raises, native_needs=needs,
     )  # fmt: skip
 
