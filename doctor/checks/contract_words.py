@@ -79,8 +79,8 @@ def _provider(root: Failure, owners: Owners) -> Distribution | None:
         return owners.of_file(root.path)
     if root.kind == "stdlib":
         return None
-    if root.provider_path and (found := owners.of_file(root.provider_path)) is not None:
-        return found
+    if root.provider_path:
+        return owners.of_place(root.provider_path)
     if root.kind == "metadata":
         return owners.named(str(canonicalize_name(root.symbol)))
     if root.kind == "module" and "." in root.symbol:
@@ -91,14 +91,20 @@ def _provider(root: Failure, owners: Owners) -> Distribution | None:
 def _provider_name(root: Failure, importer: Distribution | None) -> str:
     if root.kind == "metadata":
         return str(canonicalize_name(root.symbol))
-    usual = usual_distribution(root.symbol)
+    shared = root.provider.count(".") + 1 if _is_namespace(root) else 0
+    usual = usual_distribution(root.symbol, shared=shared)
     if importer is not None:
         wanted = {_name(r) for r in importer.requires}
-        module = str(canonicalize_name(root.symbol.partition(".")[0]))
+        module = str(canonicalize_name(".".join(root.symbol.split(".")[: shared + 1])))
         for candidate in (usual, module, f"python-{module}", f"py{module}"):
             if candidate in wanted:
                 return candidate
     return usual
+
+
+def _is_namespace(root: Failure) -> bool:
+    """The module that lacks something is a directory without ``__init__``: others may add to it."""
+    return bool(root.provider_path) and not root.provider_path.endswith((".py", ".so", ".pyc"))
 
 
 def _name(requirement: str) -> str:

@@ -369,7 +369,7 @@ class Machine:
         failure = Failure(
             kind="module", exception="ModuleNotFoundError", message=message, symbol=name, provider=provider,
             module=frame.module.name, path=frame.module.spec.path, line=line,
-            provider_path=parent.spec.path if isinstance(parent, Module) else "",
+            provider_path=_place(parent),
         )  # fmt: skip
         return self.fail(failure, error_class("ModuleNotFoundError"), frame)
 
@@ -525,6 +525,14 @@ _CATCH_ALL = frozenset({"builtins.BaseException", "builtins.Exception"})
 def override(tail: str, change: Callable[[Machine, Module], None]) -> None:
     """Model names of every module whose dotted name ends with ``tail`` after it was executed."""
     _OVERRIDES[tail] = change
+
+
+def _place(parent: Value) -> str:
+    """The file of a package, the directory of a namespace, what a lazy module says of itself; '' for none."""
+    if isinstance(parent, Module):
+        return parent.spec.path or (parent.spec.paths[0] if parent.spec.paths else "")
+    file = parent.names.get("__file__") if isinstance(parent, Instance) else None
+    return file if isinstance(file, str) else ""
 
 
 def failure_class(failure: Failure) -> Value:

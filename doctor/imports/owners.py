@@ -41,6 +41,19 @@ class Owners:
                 return self._among(self._roots.get(first, []), path, first)
         return None
 
+    def of_place(self, path: str) -> Distribution | None:
+        """As ``of_file``; a directory without ``__init__`` is a distribution's own only if it recorded that file."""
+        if path.endswith((".py", ".so", ".pyc")):
+            return self.of_file(path)
+        for site in self._sites:
+            if path.startswith(site + "/"):
+                owning = self._roots.get(path[len(site) + 1 :].partition("/")[0], [])
+                return next((d for d in owning if self._recorded(d, f"{path}/__init__.py")), None)
+        return None
+
+    def _recorded(self, distribution: Distribution, path: str) -> bool:
+        return any(r.path == path for r in self._records.get(distribution.metadata_path, ()))
+
     def _among(self, candidates: list[Distribution], path: str, first: str) -> Distribution | None:
         if len(candidates) <= 1:
             return candidates[0] if candidates else None

@@ -24,12 +24,15 @@ def import_names() -> Mapping[str, str]:
     return {module: str(canonicalize_name(name)) for module, name in table.items()}
 
 
-def usual_distribution(module: str) -> str:
-    """The distribution that usually brings a module: by the table (longest match), else by the same name."""
+def usual_distribution(module: str, *, shared: int = 0) -> str:
+    """The distribution that usually brings a module: by the table (longest match), else by the same name.
+
+    ``shared``: so many first components are a namespace that several distributions share, and tell nothing.
+    """
     parts = module.split(".")
     table = import_names()
-    for end in range(len(parts), 0, -1):
+    for end in range(len(parts), shared, -1):
         name = table.get(".".join(parts[:end]))
         if name is not None:
             return name
-    return str(canonicalize_name(parts[0]))
+    return str(canonicalize_name(".".join(parts[: shared + 1])))
