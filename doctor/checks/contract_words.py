@@ -182,7 +182,8 @@ def _headline(root: Failure, blamed: Blame) -> str:
     if root.kind == "stdlib":
         return f"{importer} needs {root.symbol}, which this Python was built without"
     if blamed.provider is None:
-        return f"{importer} needs {root.symbol} of {provider}, which is not installed"
+        what = root.symbol if root.symbol == provider else f"{root.symbol} of {provider}"
+        return f"{importer} needs {what}, which is not installed"
     if root.kind == "raised":
         return f"{importer} does not work with {provider}: {root.exception}: {_first_line(root.message)}"
     return f"{importer} does not work with {provider}: {_lack(root)}"

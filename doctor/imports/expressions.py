@@ -332,7 +332,9 @@ def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
     if node[2] == "lazy":
         machine.guards.append(("unknown",))  # a generator's body runs when it is consumed, if ever
     try:
-        exact = _generate(machine, node, inner, 0, found)
+        # the first iterable is evaluated outside of the comprehension's own scope (language reference, 6.2.4)
+        first = evaluate(machine, node[4][0][1], frame)
+        exact = _generate(machine, node, inner, 0, found, first)
     except Raised as raised:
         if node[2] != "lazy" or raised.recorded:
             raise
@@ -359,7 +361,9 @@ def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
     return List(items, opened=not exact)
 
 
-def _generate(machine: Machine, node: Node, frame: Frame, level: int, found: list[tuple[Value, ...]]) -> bool:
+def _generate(
+    machine: Machine, node: Node, frame: Frame, level: int, found: list[tuple[Value, ...]], first: Value = None
+) -> bool:
     """One loop of a comprehension; returns whether all that it gives is known."""
     from doctor.imports.containers import iterate  # noqa: PLC0415
     from doctor.imports.statements import bind  # noqa: PLC0415
@@ -369,7 +373,7 @@ def _generate(machine: Machine, node: Node, frame: Frame, level: int, found: lis
         found.append(tuple(evaluate(machine, e, frame) for e in node[3]))
         return len(found) < _COMPREHENSION_LIMIT
     target, source, conditions = loops[level]
-    items, exact = iterate(machine, evaluate(machine, source, frame))
+    items, exact = iterate(machine, evaluate(machine, source, frame) if level else first)
     if not exact:
         items = [*items, UNKNOWN]
         frame.maybe += 1
