@@ -18,6 +18,7 @@ from doctor.checks import (
 )
 from doctor.checks.examination import Check, Examination
 from doctor.checks.fold import fold
+from doctor.errors import UsageError
 from doctor.model import Crash, Depth, Finding, Tally
 
 BY_METADATA: tuple[tuple[str, Check], ...] = (
@@ -47,6 +48,8 @@ def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Cra
     for name, check in checks:
         try:
             found.extend(check(examination))
+        except UsageError:
+            raise  # the question is wrong (an entry that does not exist): no fault of the check
         except Exception as error:  # noqa: BLE001 - whatever a hostile patient brings about, the others go on
             crashes.append(Crash(check=name, reason=_reason(error)))
     tally = Tally(
