@@ -594,7 +594,11 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
     if final and _leaves(final):
         machine.guards.append(("unknown",))  # return or break in finally swallows what is on its way
     before = frame.maybe
-    if len(body) > 1 and any(n[0] in {"import", "from"} for n in body[1:]) and machine.caught(error_class("ImportError")) is False:
+    if (
+        len(body) > 1
+        and any(n[0] in {"import", "from"} for n in body[1:])
+        and machine.caught(error_class("ImportError")) is False
+    ):
         frame.maybe += 1  # an exception of another kind may leave the body before it comes to the import
     try:
         try:
@@ -622,7 +626,9 @@ def _try(machine: Machine, node: Node, frame: Frame) -> str | None:
 
 
 def _leaves(body: tuple[Node, ...]) -> bool:
-    return any(n[0] in {"return", "break", "continue"} or (n[0] == "if" and (_leaves(n[3]) or _leaves(n[4]))) for n in body)
+    return any(
+        n[0] in {"return", "break", "continue"} or (n[0] == "if" and (_leaves(n[3]) or _leaves(n[4]))) for n in body
+    )
 
 
 def _maybe_handlers(machine: Machine, handlers: tuple[Any, ...], frame: Frame) -> str | None:

@@ -13,6 +13,7 @@ from doctor.errors import TransactionError, UsageError
 from doctor.index.index import Index
 from doctor.index.releases import Window
 from doctor.model import Environment, Finding, Fix, Plan, Receipt, Report, Safety, Severity
+from doctor.planned.target import changes, reinstalled
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.repair.fingerprint import Fingerprint, changed_since, fingerprint
@@ -21,7 +22,6 @@ from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
 from doctor.repair.scene import Scene
 from doctor.repair.search import Found, explained, identity, search, wanted
-from doctor.repair.target import changes, reinstalled
 from doctor.repair.transaction import Order, recover, transact
 from doctor.rulebook.load import load_rulebook
 from doctor.rulebook.rules import Rulebook

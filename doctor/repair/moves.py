@@ -10,10 +10,10 @@ from packaging.utils import canonicalize_name
 
 from doctor.index.index import Candidate
 from doctor.model import Change, Evidence, Finding, Fix, Safety
+from doctor.planned.removal import immovable
+from doctor.planned.target import Target, same_version
 from doctor.repair.order import is_downgrade, level, nearest, representatives
-from doctor.repair.removal import immovable
 from doctor.repair.scene import Scene, unmet
-from doctor.repair.target import Target, same_version
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
 
 FAR = 16

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate
 from doctor.model import Environment
+from doctor.planned.target import Target
 from doctor.repair.order import nearest
 from doctor.repair.scene import Scene, unmet
-from doctor.repair.target import Target
 from doctor.rulebook.requirements import admits
 
 MOST_CHANGES = 12

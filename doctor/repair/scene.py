@@ -12,10 +12,10 @@ from doctor.checks.examine import Records as ExaminedRecords
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate, Index
 from doctor.model import Environment, FileView, Finding, Report
-from doctor.repair.after import After, after_target
+from doctor.planned.after import After, after_target
+from doctor.planned.removal import Records
+from doctor.planned.target import Chosen, Target
 from doctor.repair.policy import Policy
-from doctor.repair.removal import Records
-from doctor.repair.target import Chosen, Target
 from doctor.rulebook.requirements import admits, version
 from doctor.rulebook.rules import Rulebook
 

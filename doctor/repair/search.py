@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from doctor.errors import IndexUnavailableError, TransactionError
 from doctor.model import Evidence, Finding, Report, Safety, Severity
+from doctor.planned.target import Target, changes, reinstalled
 from doctor.repair.moves import Move, moves_for, subject_name
 from doctor.repair.order import is_downgrade, level
 from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
-from doctor.repair.target import Target, changes, reinstalled
 
 MOST_TRIALS = 30
 """Moves that are examined for one finding."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from doctor.errors import TransactionError
-from doctor.repair.layout import Member, digest_of
+from doctor.planned.layout import Member, digest_of
 from doctor.repair.surgery import Surgery
 
 SPARE = 16 * 1024**2

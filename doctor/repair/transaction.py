@@ -20,7 +20,7 @@ from typing import Any
 
 from doctor.errors import DoctorError, TransactionError
 from doctor.model import Change, Receipt
-from doctor.repair.layout import Member
+from doctor.planned.layout import Member
 from doctor.repair.room import blocked, exclusive, read_json, room_of, settle, write_json
 from doctor.repair.signals import Interrupted, deaf, interruptible
 from doctor.repair.staging import check_space, check_writable, link, relative_to, stage

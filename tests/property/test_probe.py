@@ -50,7 +50,9 @@ def _texts_only(found: Distribution) -> None:
     assert isinstance(found.name, str)
     assert isinstance(found.version, str)
     assert all(isinstance(text, str) for text in (*found.requires, *found.wheel_tags, *found.extras, *found.top_level))
-    assert all(isinstance(part, str) for p in found.entry_points for part in (p.group, p.name, p.value, p.module, p.attr))
+    assert all(
+        isinstance(part, str) for p in found.entry_points for part in (p.group, p.name, p.value, p.module, p.attr)
+    )
     assert all(problem.code and problem.path for problem in found.problems)
     assert isinstance(found.pin, str)
 
@@ -68,7 +70,14 @@ def test_headers_are_those_of_the_email_parser(text):
 
 
 @QUICK
-@given(metadata=BYTES, wheel=BYTES, points=BYTES, url=BYTES, requires=BYTES, kind=st.sampled_from(["dist-info", "egg-info"]))
+@given(
+    metadata=BYTES,
+    wheel=BYTES,
+    points=BYTES,
+    url=BYTES,
+    requires=BYTES,
+    kind=st.sampled_from(["dist-info", "egg-info"]),
+)
 def test_a_distribution_of_anything(metadata, wheel, points, url, requires, kind):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"some-1.0.{kind}"

@@ -28,9 +28,9 @@ import repairpatient as patient
 
 from doctor.checks.examine import Options
 from doctor.index.index import open_index
+from doctor.planned.layout import Made
 from doctor.repair.fingerprint import fingerprint
 from doctor.repair.fix import Wish, carry_out, propose
-from doctor.repair.layout import Made
 from doctor.repair.transaction import recover
 
 

@@ -89,15 +89,48 @@ class Score:
         world = sum(r.is_of_the_world() for r, _ in [*missed, *unsure])
         broken, hits = len(found) + len(missed) + len(unsure), len(found)
         return [
-            self.name, *map(str, (self.distributions, len(self.pairs), broken, hits, len(missed), len(unsure), world, len(alarms),
-                                  len(self.where("ok", ["unknown"])))),
-            _share(hits, hits + len(alarms)), _share(hits, broken - world), _share(hits, broken),
-            _share(sum(same_place(r, v) for r, v in found), hits), f"{self.real_cpu:.0f}", f"{self.static_cpu:.1f}",
+            self.name,
+            *map(
+                str,
+                (
+                    self.distributions,
+                    len(self.pairs),
+                    broken,
+                    hits,
+                    len(missed),
+                    len(unsure),
+                    world,
+                    len(alarms),
+                    len(self.where("ok", ["unknown"])),
+                ),
+            ),
+            _share(hits, hits + len(alarms)),
+            _share(hits, broken - world),
+            _share(hits, broken),
+            _share(sum(same_place(r, v) for r, v in found), hits),
+            f"{self.real_cpu:.0f}",
+            f"{self.static_cpu:.1f}",
         ]
 
 
-HEAD = ["stack", "dists", "entries", "broken", "found", "missed", "unsure", "of these world", "alarms", "unsure of good",
-        "precision", "recall", "recall with world", "place", "real CPU s", "static CPU s"]
+HEAD = [
+    "stack",
+    "dists",
+    "entries",
+    "broken",
+    "found",
+    "missed",
+    "unsure",
+    "of these world",
+    "alarms",
+    "unsure of good",
+    "precision",
+    "recall",
+    "recall with world",
+    "place",
+    "real CPU s",
+    "static CPU s",
+]
 
 
 def _share(part: int, whole: int) -> str:
@@ -119,9 +152,11 @@ def compare(truth: dict, command: str) -> Score:
     reals = [Real(**e) for e in truth["entries"]]
     told, cpu = verdicts(command, truth["venv"], [r.module for r in reals])
     return Score(
-        name=truth["name"], distributions=len(truth["distributions"]),
+        name=truth["name"],
+        distributions=len(truth["distributions"]),
         pairs=tuple((r, told.get(r.module, Verdict(outcome="silent"))) for r in reals),
-        real_cpu=sum(r.cpu for r in reals), static_cpu=cpu,
+        real_cpu=sum(r.cpu for r in reals),
+        static_cpu=cpu,
     )
 
 
@@ -130,8 +165,11 @@ def table(scores: Sequence[Score]) -> str:
     rows = [s.row() for s in scores]
     if len(scores) > 1:
         whole = Score(
-            name="**all**", distributions=sum(s.distributions for s in scores), pairs=tuple(p for s in scores for p in s.pairs),
-            real_cpu=sum(s.real_cpu for s in scores), static_cpu=sum(s.static_cpu for s in scores),
+            name="**all**",
+            distributions=sum(s.distributions for s in scores),
+            pairs=tuple(p for s in scores for p in s.pairs),
+            real_cpu=sum(s.real_cpu for s in scores),
+            static_cpu=sum(s.static_cpu for s in scores),
         )
         rows.append(whole.row())
     return "\n".join("| " + " | ".join(r) + " |" for r in [HEAD, ["---"] * len(HEAD), *rows])
@@ -139,8 +177,12 @@ def table(scores: Sequence[Score]) -> str:
 
 def differences(score: Score) -> Iterator[str]:
     """Every entry on which the verdict and the truth do not agree, with both sides."""
-    for title, real, static in (("FALSE ALARM", "ok", ["fails"]), ("MISSED", "fails", ["ok", "silent"]),
-                                ("UNSURE", "fails", ["unknown"]), ("TIME LIMIT", "nothing", ["ok", "fails", "unknown", "silent"])):
+    for title, real, static in (
+        ("FALSE ALARM", "ok", ["fails"]),
+        ("MISSED", "fails", ["ok", "silent"]),
+        ("UNSURE", "fails", ["unknown"]),
+        ("TIME LIMIT", "nothing", ["ok", "fails", "unknown", "silent"]),
+    ):
         for r, v in score.where(real, static):
             shown = "WORLD" if r.is_of_the_world() else title
             yield f"{shown:11s} {score.name}: {r.module}  [{r.distribution}, {r.kind}]"
@@ -162,7 +204,9 @@ def main() -> int:
     parser.add_argument("--truth", action="append", default=[], type=Path, help="a saved truth; may be given again")
     parser.add_argument("--save", type=Path, help="keep the truth")
     parser.add_argument("--no-verdict", action="store_true", help="only the truth, no comparison")
-    parser.add_argument("--command", default=COMMAND, help="template with {venv} and {file}; prints a JSON line a module")
+    parser.add_argument(
+        "--command", default=COMMAND, help="template with {venv} and {file}; prints a JSON line a module"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds an entry")
     options = parser.parse_args()

@@ -61,14 +61,31 @@ class Break:
     def is_told_by(self, finding: dict) -> bool:
         """The finding is an error, names the blamed and what it lacks, and stands at the line that raises."""
         where = finding.get("where") or {}
-        return (finding["severity"] == "error" and finding.get("symbol") == self.symbol and self.is_of(finding)
-                and str(where.get("path", "")).endswith(self.where) and where.get("line") == self.line)
+        return (
+            finding["severity"] == "error"
+            and finding.get("symbol") == self.symbol
+            and self.is_of(finding)
+            and str(where.get("path", "")).endswith(self.where)
+            and where.get("line") == self.line
+        )
 
 
-PEFT = Break(where="peft/tuners/lora/model.py", line=26, symbol="transformers.modeling_layers",
-             subjects=("peft", "transformers"), cure="peft", entry="lm_eval")
-PSUTIL = Break(where="cerebras/appliance/utils/memory.py", line=68, symbol="psutil._pslinux.pfullmem",
-               subjects=("cerebras-appliance", "psutil"), cure="psutil", entry="cerebras.pytorch")
+PEFT = Break(
+    where="peft/tuners/lora/model.py",
+    line=26,
+    symbol="transformers.modeling_layers",
+    subjects=("peft", "transformers"),
+    cure="peft",
+    entry="lm_eval",
+)
+PSUTIL = Break(
+    where="cerebras/appliance/utils/memory.py",
+    line=68,
+    symbol="psutil._pslinux.pfullmem",
+    subjects=("cerebras-appliance", "psutil"),
+    cure="psutil",
+    entry="cerebras.pytorch",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +123,23 @@ def resolve(occasion: Occasion, folder: Path) -> list[str]:
     """The exact pins that uv finds for that day; kept in ``NAME.lock``."""
     asked, lock = folder / f"{occasion.name}.in", folder / f"{occasion.name}.lock"
     asked.write_text(REQUIREMENTS.read_text() + "".join(pin + "\n" for pin in occasion.pins))
-    must(["uv", "pip", "compile", "-q", "--python-version", "3.11", "--exclude-newer", occasion.day, "--no-annotate",
-          "--no-header", str(asked), "-o", str(lock)])
+    must(
+        [
+            "uv",
+            "pip",
+            "compile",
+            "-q",
+            "--python-version",
+            "3.11",
+            "--exclude-newer",
+            occasion.day,
+            "--no-annotate",
+            "--no-header",
+            str(asked),
+            "-o",
+            str(lock),
+        ]
+    )
     return [line for line in lock.read_text().splitlines() if "==" in line]
 
 
@@ -133,9 +165,13 @@ def link_modelzoo(venv: Path, checkout: Path) -> None:
     files = {
         "__editable__.cerebras_modelzoo-2.6.0.pth": f"{checkout / 'src'}\n",
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: cerebras_modelzoo\nVersion: 2.6.0\n"
-        + "".join(f"Requires-Dist: {line}\n" for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#")),
+        + "".join(
+            f"Requires-Dist: {line}\n" for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#")
+        ),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: r260\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/INSTALLER": "pip\n", f"{info}/REQUESTED": "", f"{info}/top_level.txt": "cerebras\n",
+        f"{info}/INSTALLER": "pip\n",
+        f"{info}/REQUESTED": "",
+        f"{info}/top_level.txt": "cerebras\n",
         f"{info}/entry_points.txt": "[console_scripts]\ncszoo = cerebras.modelzoo.cli.main:main\n",
         f"{info}/direct_url.json": json.dumps({"dir_info": {"editable": True}, "url": checkout.as_uri()}),
     }
@@ -145,7 +181,9 @@ def link_modelzoo(venv: Path, checkout: Path) -> None:
         (site / name).write_text(text)
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
         record.append(f"{name},sha256={digest},{len(text.encode())}\n")
-    script.write_text(f"#!{venv / 'bin' / 'python'}\nimport sys\nfrom cerebras.modelzoo.cli.main import main\nsys.exit(main())\n")
+    script.write_text(
+        f"#!{venv / 'bin' / 'python'}\nimport sys\nfrom cerebras.modelzoo.cli.main import main\nsys.exit(main())\n"
+    )
     script.chmod(0o755)
     (site / info / "RECORD").write_text("".join([*record, "../../../bin/cszoo,,\n", f"{info}/RECORD,,\n"]))
 
@@ -202,7 +240,9 @@ def main() -> int:
     parser.add_argument("--modelzoo", type=lambda p: Path(p).absolute(), help="a checkout of tag Release_2.6.0")
     parser.add_argument("--torch", action="store_true", help="install torch 2.4.0 (800 MB) instead of assuming it")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
-    parser.add_argument("--today", default=f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}", help="the day that 'today' stands for")
+    parser.add_argument(
+        "--today", default=f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}", help="the day that 'today' stands for"
+    )
     parser.add_argument("--build-only", action="store_true")
     parser.add_argument("--keep", action="store_true", help="use environments that are there")
     parser.add_argument("--command", default=f"{sys.executable} -m doctor check")
@@ -222,10 +262,32 @@ def main() -> int:
         wrong += [f"{occasion.name}: {c}" for c in complaints]
         count = [sum(f["severity"] == s for f in report["findings"]) for s in ("error", "warning", "note")]
         chains = [" › ".join(f["chain"]) for f in report["findings"] if any(b.is_told_by(f) for b in occasion.breaks)]
-        rows.append([occasion.name, str((report["environment"] or {}).get("distributions")), version(pins, "peft"),
-                     version(pins, "psutil"), *map(str, count), "; ".join(chains) or "-", f"{cpu:.1f}", str(size),
-                     "as it must be" if not complaints else f"{len(complaints)} wrong"])
-    head = ["environment", "distributions", "peft", "psutil", "errors", "warnings", "notes", "chain", "CPU s", "MB", "verdict"]
+        rows.append(
+            [
+                occasion.name,
+                str((report["environment"] or {}).get("distributions")),
+                version(pins, "peft"),
+                version(pins, "psutil"),
+                *map(str, count),
+                "; ".join(chains) or "-",
+                f"{cpu:.1f}",
+                str(size),
+                "as it must be" if not complaints else f"{len(complaints)} wrong",
+            ]
+        )
+    head = [
+        "environment",
+        "distributions",
+        "peft",
+        "psutil",
+        "errors",
+        "warnings",
+        "notes",
+        "chain",
+        "CPU s",
+        "MB",
+        "verdict",
+    ]
     print("\n".join("| " + " | ".join(r) + " |" for r in [head, ["---"] * len(head), *rows]))
     print("".join(f"WRONG {w}\n" for w in wrong), end="")
     return 1 if wrong else 0

@@ -29,7 +29,9 @@ from pathlib import Path
 from doctor.system import run
 
 SCHEMA = "acdoctor.truth/1"
-OF_THE_FILES = frozenset({"ImportError", "AttributeError", "NameError", "SyntaxError", "TypeError", "FileNotFoundError"})
+OF_THE_FILES = frozenset(
+    {"ImportError", "AttributeError", "NameError", "SyntaxError", "TypeError", "FileNotFoundError"}
+)
 DEAD_PROXY = "http://127.0.0.1:9"
 
 # Runs inside the patient: imports one module, writes what happened, leaves without running exit handlers.
@@ -111,7 +113,11 @@ class Real:
         error = self.error
         while error:
             kinds = {error.get("type", ""), *error.get("bases", ())}
-            if kinds & OF_THE_FILES or error["type"].startswith("signal") or "binary incompatibility" in error["message"]:
+            if (
+                kinds & OF_THE_FILES
+                or error["type"].startswith("signal")
+                or "binary incompatibility" in error["message"]
+            ):
                 return False
             error = error.get("cause")
         return self.outcome == "fails"
@@ -139,8 +145,12 @@ def _place(error: dict) -> str:
 def search_path(python: Path) -> list[str]:
     """The directories of ``sys.path`` of an ordinary start of that interpreter that hold distributions."""
     with tempfile.TemporaryDirectory(prefix="oracle-") as home:
-        done = run([str(python), "-c", "import json, sys; print(json.dumps(sys.path[1:]))"],
-                   timeout=60, env=clean_environment(python, Path(home)), cwd=home)
+        done = run(
+            [str(python), "-c", "import json, sys; print(json.dumps(sys.path[1:]))"],
+            timeout=60,
+            env=clean_environment(python, Path(home)),
+            cwd=home,
+        )
     if not done.ok:
         sys.exit(f"{python} does not start: {done.failure or done.stderr.decode(errors='replace')}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -207,10 +217,19 @@ def _subs(files: Sequence[str]) -> Iterator[str]:
 def clean_environment(python: Path, home: Path) -> dict[str, str]:
     """What a fresh login would have, and no way out to a network."""
     return {
-        "PATH": f"{python.parent}:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
-        "VIRTUAL_ENV": str(python.parent.parent), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-        "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", "PIP_REQUIRE_VIRTUALENV": "1",
-        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), DEAD_PROXY),
+        "PATH": f"{python.parent}:/usr/bin:/bin",
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "VIRTUAL_ENV": str(python.parent.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_NO_INDEX": "1",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        **dict.fromkeys(
+            ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"), DEAD_PROXY
+        ),
     }
 
 
@@ -221,13 +240,23 @@ def import_for_real(python: Path, entry: Entry, timeout: float) -> Real:
     work = home / "work"
     work.mkdir()
     try:
-        done = run([str(python), "-c", PROBE, entry.module, str(told), str(python.with_name("command"))], timeout=timeout,
-                   env=clean_environment(python, home), cwd=str(work))
+        done = run(
+            [str(python), "-c", PROBE, entry.module, str(told), str(python.with_name("command"))],
+            timeout=timeout,
+            env=clean_environment(python, home),
+            cwd=str(work),
+        )
         tail = (done.stdout + done.stderr)[-600:].decode(errors="replace")
         if told.exists() and (facts := json.loads(told.read_text() or "null")):
             error = facts["error"] or {}
-            return Real(**asdict(entry), outcome="fails" if error else "ok", error=error, cpu=facts["cpu"],
-                        loaded=facts["loaded"], output=tail if error else "")
+            return Real(
+                **asdict(entry),
+                outcome="fails" if error else "ok",
+                error=error,
+                cpu=facts["cpu"],
+                loaded=facts["loaded"],
+                output=tail if error else "",
+            )
         if done.code is None:
             return Real(**asdict(entry), outcome="nothing", error={"type": "timeout", "message": done.failure})
         how = f"signal {-done.code}" if done.code < 0 else f"exit {done.code}"
@@ -252,8 +281,14 @@ def truth_of(venv: Path, options: argparse.Namespace) -> dict:
                 print(f"  {venv.name}: {len(reals)}/{len(entries)} imported", file=sys.stderr, flush=True)
     pins = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions(path=paths)}, key=str.lower)
     return {
-        "schema": SCHEMA, "name": venv.name, "venv": str(venv), "on": time.strftime("%Y-%m-%d"), "deep": options.deep,
-        "seconds": round(time.time() - started, 1), "distributions": pins, "entries": [asdict(r) for r in reals],
+        "schema": SCHEMA,
+        "name": venv.name,
+        "venv": str(venv),
+        "on": time.strftime("%Y-%m-%d"),
+        "deep": options.deep,
+        "seconds": round(time.time() - started, 1),
+        "distributions": pins,
+        "entries": [asdict(r) for r in reals],
     }
 
 
@@ -261,5 +296,7 @@ def summary(truth: dict) -> str:
     """One line: what the truth holds."""
     reals = [Real(**e) for e in truth["entries"]]
     broken, silent = [r for r in reals if r.outcome == "fails"], [r for r in reals if r.outcome == "nothing"]
-    return (f"{truth['name']}: {len(truth['distributions'])} distributions, {len(reals)} entries, {len(broken)} fail, "
-            f"{len(silent)} time limit, {sum(r.cpu for r in reals):.0f} CPU-s, {truth['seconds']} s")
+    return (
+        f"{truth['name']}: {len(truth['distributions'])} distributions, {len(reals)} entries, {len(broken)} fail, "
+        f"{len(silent)} time limit, {sum(r.cpu for r in reals):.0f} CPU-s, {truth['seconds']} s"
+    )

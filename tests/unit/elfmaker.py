@@ -119,5 +119,7 @@ def _defines(names: Sequence[str], strings: _Strings) -> bytes:
     data = b""
     for number, name in enumerate(names):
         following = 28 if number + 1 < len(names) else 0
-        data += struct.pack("<HHHHIII", 1, 0, number + 1, 1, 0, 20, following) + struct.pack("<II", strings.add(name), 0)
+        data += struct.pack("<HHHHIII", 1, 0, number + 1, 1, 0, 20, following) + struct.pack(
+            "<II", strings.add(name), 0
+        )
     return data

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from doctor.model import Change
-from doctor.repair.layout import Made
+from doctor.planned.layout import Made
 from doctor.repair.transaction import Order, transact
 
 OPERATIONS = {

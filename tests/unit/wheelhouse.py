@@ -42,7 +42,18 @@ def install(venv, wheel):
     command = (
         [uv, "pip", "install", "--python", python, "--no-deps", "--no-index", str(wheel)]
         if uv
-        else [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--no-compile", str(wheel)]
+        else [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            python,
+            "install",
+            "--no-deps",
+            "--no-index",
+            "--no-compile",
+            str(wheel),
+        ]
     )
     subprocess.run(command, check=True, capture_output=True)
 

@@ -16,7 +16,12 @@ CONSOLE = {"entry_points.txt": "[console_scripts]\ntool = tool.cli:main\n"}
 def test_a_healthy_environment_is_silent(patient):
     path, text = patient.command("tool")
     tags = {"WHEEL": "Wheel-Version: 1.0\nTag: py3-none-any\n"}
-    patient.install("tool==1.0", {path: text, "tool.py": "x = 1\n"}, metadata={**CONSOLE, **tags}, headers="Requires-Python: >=3.8\n")
+    patient.install(
+        "tool==1.0",
+        {path: text, "tool.py": "x = 1\n"},
+        metadata={**CONSOLE, **tags},
+        headers="Requires-Python: >=3.8\n",
+    )
     modules = (interpreter, configuration, metadata, leftovers, commands, shebangs, pth, shadows)
     assert [finding for module in modules for finding in patient.check(module.check)] == []
 
@@ -111,7 +116,9 @@ def test_packages_of_another_python_version(patient):
 
 
 def test_every_problem_of_the_probe_becomes_a_finding(patient):
-    problems = tuple(Problem(code=code, path=f"{patient.path}/x") for code in ("pythonhome-set", "prefix-mismatch", "brand-new"))
+    problems = tuple(
+        Problem(code=code, path=f"{patient.path}/x") for code in ("pythonhome-set", "prefix-mismatch", "brand-new")
+    )
     found = patient.check(configuration.check, problems=problems)
     assert [f.severity for f in found] == [Severity.WARNING, Severity.ERROR, Severity.NOTE]
     assert found[2].message == "brand new"
@@ -169,7 +176,7 @@ def test_commands_that_are_gone(patient):
     [
         "#!/gone/bin/python3\n",
         "#! /gone/bin/python3 -E\n",
-        '#!/bin/sh\n\'\'\'exec\' "/gone/bin/python3" "$0" "$@"\n\' \'\'\'\n',
+        "#!/bin/sh\n'''exec' \"/gone/bin/python3\" \"$0\" \"$@\"\n' '''\n",
         "#!/bin/sh\n'''exec' /gone/bin/python3 \"$0\" \"$@\"\n' '''\n",
     ],
 )
@@ -183,7 +190,13 @@ def test_a_shebang_that_leads_nowhere(patient, head):
 
 
 def test_other_first_lines_are_nobodys_trouble(patient):
-    scripts = {"a": "#!/usr/bin/env python3\n", "b": "#!/bin/sh\nexec true\n", "c": "#!/usr/bin/perl\n", "d": b"\x7fELF", "e": ""}
+    scripts = {
+        "a": "#!/usr/bin/env python3\n",
+        "b": "#!/bin/sh\nexec true\n",
+        "c": "#!/usr/bin/perl\n",
+        "d": b"\x7fELF",
+        "e": "",
+    }
     patient.install("tool==1.0", {f"../../../bin/{name}": text for name, text in scripts.items()})
     assert patient.check(shebangs.check) == []
 
@@ -192,7 +205,9 @@ def test_a_moved_environment_is_one_finding_that_can_be_cured(patient):
     old = patient.path.parent / "old"
     for name in ("one", "two"):
         path, text = patient.command(name, old / "bin/python")
-        patient.install(f"{name}==1.0", {path: text}, metadata={"entry_points.txt": f"[console_scripts]\n{name} = a:b\n"})
+        patient.install(
+            f"{name}==1.0", {path: text}, metadata={"entry_points.txt": f"[console_scripts]\n{name} = a:b\n"}
+        )
     (patient.path / "bin/activate").write_text(f"VIRTUAL_ENV='{old}'\nexport VIRTUAL_ENV\n")
     (found,) = patient.check(shebangs.check)
     assert found.severity is Severity.ERROR
@@ -289,7 +304,11 @@ def test_a_module_that_hides_one_of_the_standard_library(patient):
 
 @pytest.mark.parametrize(
     "line",
-    ["import sys; sys.path.append(r'{0}/old')", "import sys; sys.path.insert(0, 'relative')", "import os; os.path.join('a')"],
+    [
+        "import sys; sys.path.append(r'{0}/old')",
+        "import sys; sys.path.insert(0, 'relative')",
+        "import os; os.path.join('a')",
+    ],
 )
 def test_what_comes_behind_the_standard_library_hides_nothing_of_it(patient, line):
     patient.write("old/calendar.py", "")

@@ -112,7 +112,14 @@ def test_removed_tests_and_documentation_are_a_note(patient):
 
 def test_records_outside_of_the_environment_or_of_a_strange_form_break_nothing(patient):
     dist = patient.install("pkg==1.0", CODE)
-    lines = ["../../../../../../etc/hostname,sha256=x,1", '"a,b.py",,', "\x00,,", "pkg/core.py,md9=zz,6", ",,", "x" * 5000]
+    lines = [
+        "../../../../../../etc/hostname,sha256=x,1",
+        '"a,b.py",,',
+        "\x00,,",
+        "pkg/core.py,md9=zz,6",
+        ",,",
+        "x" * 5000,
+    ]
     with (dist / "RECORD").open("a") as record:
         record.write("\n".join(lines))
     for depth in (Depth.STANDARD, Depth.FULL):

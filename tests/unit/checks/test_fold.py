@@ -54,12 +54,20 @@ def test_damage_elsewhere_in_the_same_distribution_is_a_root_of_its_own():
 
 def test_a_file_that_is_no_python_any_more_is_found_by_its_place():
     damage = finding("files", "pkg==1.0", severity=WARNING, covers=("pkg/core.py",))
-    assert explained(damage, contract("pkg==1.0", symbol="other", where="pkg/core.py")) == [("import-contract", "files")]
+    assert explained(damage, contract("pkg==1.0", symbol="other", where="pkg/core.py")) == [
+        ("import-contract", "files")
+    ]
 
 
 def test_rules_pins_and_imports_that_say_the_same():
     imports = contract("peft==0.18.0", "transformers==4.45.2", symbol="transformers.modeling_layers")
-    rule = finding("peft-rule", "peft==0.18.0", "transformers==4.45.2", symbol="transformers.modeling_layers", evidence=Evidence.RULE)
+    rule = finding(
+        "peft-rule",
+        "peft==0.18.0",
+        "transformers==4.45.2",
+        symbol="transformers.modeling_layers",
+        evidence=Evidence.RULE,
+    )
     pin = finding("stack-pins", "peft==0.18.0", severity=WARNING, evidence=Evidence.RULE)
     other_pin = finding("stack-pins", "numpy==2.0", severity=WARNING, evidence=Evidence.RULE)
     assert explained(imports, pin, other_pin) == [("import-contract", "stack-pins")]
@@ -94,7 +102,11 @@ def test_a_dead_interpreter_or_a_lost_configuration_explains_the_rest_of_the_env
     wrong = finding("environment", "<environment>", symbol="python", message="runs as another one")
     scripts = finding("scripts", "<environment>", symbol="bin/tool")
     of_package = finding("scripts", "tool==1.0", symbol="bin/tool")
-    assert explained(dead, scripts, of_package, lost) == [("environment", "interpreter"), ("environment", "scripts"), ("interpreter", "scripts")]
+    assert explained(dead, scripts, of_package, lost) == [
+        ("environment", "interpreter"),
+        ("environment", "scripts"),
+        ("interpreter", "scripts"),
+    ]
     assert explained(lost, wrong) == [("environment", "environment")]
 
 
@@ -112,7 +124,16 @@ def test_what_explains_something_already_keeps_it_and_nothing_is_said_twice():
 
 
 def test_nothing_explains_itself_and_no_two_explain_each_other():
-    rules = ("files", "native", "import-contract", "requirement", "duplicate", "shared-files", "environment", "interpreter")
+    rules = (
+        "files",
+        "native",
+        "import-contract",
+        "requirement",
+        "duplicate",
+        "shared-files",
+        "environment",
+        "interpreter",
+    )
     every = [
         finding(rule, f"{name}==1.0", "x==1.0", symbol=symbol, covers=("x/a.py",), message=f"{rule}{name}{symbol} NumPy 1")
         for rule in rules for name in ("x", "<environment>") for symbol in ("x.a", "pyvenv.cfg")

@@ -56,7 +56,12 @@ def test_headers_are_read_as_pyelftools_reads_them(path):
 
 
 def test_a_made_file_is_read_back():
-    made = elf(["liba.so.1"], runpath="$ORIGIN/../x.libs:/opt", needs={"libc.so.6": ["GLIBC_2.1", "GLIBC_2.2"]}, defines=["V_1"])
+    made = elf(
+        ["liba.so.1"],
+        runpath="$ORIGIN/../x.libs:/opt",
+        needs={"libc.so.6": ["GLIBC_2.1", "GLIBC_2.2"]},
+        defines=["V_1"],
+    )
     read = read_elf(lambda start, length: made[start : start + length])
     assert (read.needed, read.runpath) == (("liba.so.1",), ("$ORIGIN/../x.libs", "/opt"))
     assert [(n.library, n.names) for n in read.needs] == [("libc.so.6", ("GLIBC_2.1", "GLIBC_2.2"))]
@@ -108,13 +113,17 @@ def test_what_no_loader_could_load(patient, content, says):
 def test_the_real_loader_agrees(patient, size, loads):
     """In a process of its own: a library that is cut off may well end it."""
     path = patient.write(f"m{SUFFIX}", real_libraries()[0].read_bytes()[:size])
-    done = subprocess.run([sys.executable, "-c", f"import ctypes; ctypes.CDLL({str(path)!r})"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import ctypes; ctypes.CDLL({str(path)!r})"], capture_output=True, check=False
+    )
     assert (done.returncode == 0) is loads
     assert (failure(patient, f"m{SUFFIX}") is None) is loads
 
 
 def test_libraries_are_found_by_rpath_in_siblings_and_on_the_host(patient):
-    patient.install("pkg==1.0", {f"pkg/_m{SUFFIX}": elf(["libown.so", "libsibling.so", "libc.so.6"], runpath="$ORIGIN/../pkg.libs")})
+    patient.install(
+        "pkg==1.0", {f"pkg/_m{SUFFIX}": elf(["libown.so", "libsibling.so", "libc.so.6"], runpath="$ORIGIN/../pkg.libs")}
+    )
     patient.write("pkg.libs/libown.so", elf(["libdeeper.so"], rpath="$ORIGIN"))
     patient.write("pkg.libs/libdeeper.so", elf())
     patient.write("sibling/lib/libsibling.so", elf())
@@ -164,7 +173,13 @@ def test_drivers(soname):
 
 @pytest.mark.parametrize(
     ("soname", "may"),
-    [("libcublas.so.12", True), ("libnccl.so.2", True), ("libcudnn.so.9", True), ("libGL.so.1", False), ("libtorch.so", False)],
+    [
+        ("libcublas.so.12", True),
+        ("libnccl.so.2", True),
+        ("libcudnn.so.9", True),
+        ("libGL.so.1", False),
+        ("libtorch.so", False),
+    ],
 )
 def test_toolkits(soname, may):
     assert not is_driver(soname)

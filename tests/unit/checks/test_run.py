@@ -50,7 +50,9 @@ def test_a_check_that_raises_is_a_crash_and_what_it_and_the_others_found_counts(
     assert crash.reason.startswith("ValueError: two lines at test_run.py:")
 
 
-@pytest.mark.parametrize("wreck", ["METADATA", "RECORD", "entry_points.txt", "WHEEL", "direct_url.json", "top_level.txt"])
+@pytest.mark.parametrize(
+    "wreck", ["METADATA", "RECORD", "entry_points.txt", "WHEEL", "direct_url.json", "top_level.txt"]
+)
 @pytest.mark.parametrize("content", [b"", b"\0\xff\xfe" * 50, b"Name: \x1b[2J\nVersion: 1\n,,,,\n\n[[[\n=\n"])
 def test_no_check_stumbles_over_wrecked_metadata(patient, wreck, content):
     dist = patient.install("pkg==1.0", {"pkg.py": "x = 1\n"}, requires=["gone"])

@@ -69,7 +69,7 @@ BROKEN = {
     "is silent": ("#!/bin/sh\nexit 0\n", "does not answer as a Python interpreter does"),
     "prints garbage": ("#!/bin/sh\necho acdoctor-facts:{\n", "does not answer as a Python interpreter does"),
     "prints a list": ("#!/bin/sh\necho 'acdoctor-facts:[]'\n", "does not answer as a Python interpreter does"),
-    "tells nonsense": ("#!/bin/sh\necho 'acdoctor-facts:{\"version_info\": \"x\"}'\n", "facts of an unknown form"),
+    "tells nonsense": ('#!/bin/sh\necho \'acdoctor-facts:{"version_info": "x"}\'\n', "facts of an unknown form"),
     "fails": ("#!/bin/sh\necho 'cannot open shared object' >&2\nexit 127\n", "code 127: cannot open shared object"),
     "crashes": ("#!/bin/sh\nkill -SEGV $$\n", "was ended by signal 11"),
     "has no interpreter": ("#!/nowhere/python\n", "does not start"),
@@ -236,7 +236,16 @@ def _other_key(venv):
         json.dump(entry, stream)
 
 
-CHANGES = [_touch_python, _touch_config, _other_home, _take_permission, _corrupt, _wrong_form, _library_gone, _other_key]
+CHANGES = [
+    _touch_python,
+    _touch_config,
+    _other_home,
+    _take_permission,
+    _corrupt,
+    _wrong_form,
+    _library_gone,
+    _other_key,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -123,7 +123,9 @@ def test_a_venv_without_site_packages(venv):
     assert (problem.code, problem.detail) == ("directory-unreadable", "is a link that leads to itself")
 
 
-@pytest.mark.parametrize("config", [b"", b"\xff\x00\xfe", b"home", b"=\n==\nhome = \n", b"home = relative\n", b"a=b" * 99999])
+@pytest.mark.parametrize(
+    "config", [b"", b"\xff\x00\xfe", b"home", b"=\n==\nhome = \n", b"home = relative\n", b"a=b" * 99999]
+)
 def test_a_damaged_configuration(config, venv):
     (venv.path / "pyvenv.cfg").write_bytes(config)
     found = probe_environment(str(venv.path))

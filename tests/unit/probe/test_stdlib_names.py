@@ -44,7 +44,8 @@ def test_failures_have_reasons(ours):
 
 
 @pytest.mark.parametrize(
-    "name", ["numpy", "this", "antigravity", "test.support", "idlelib.run", "unittest.__main__", "", "json;x", "-c", "a b"]
+    "name",
+    ["numpy", "this", "antigravity", "test.support", "idlelib.run", "unittest.__main__", "", "json;x", "-c", "a b"],
 )
 def test_nothing_else_is_imported(name, ours):
     assert not is_standard(name, ours)

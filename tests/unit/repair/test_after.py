@@ -11,11 +11,11 @@ from doctor.errors import TransactionError
 from doctor.index.index import Candidate
 from doctor.index.releases import ReleaseFile
 from doctor.index.wheels import WheelFiles
+from doctor.planned.after import OverlayFiles, after_target
+from doctor.planned.layout import Made, wheel_layout
+from doctor.planned.target import Chosen, Target
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
-from doctor.repair.after import OverlayFiles, after_target
-from doctor.repair.layout import Made, wheel_layout
-from doctor.repair.target import Chosen, Target
 
 FILES = {
     "acme/__init__.py": "from acme.core import x\n",

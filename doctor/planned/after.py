@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from posixpath import basename, dirname, join
 
 from doctor.model import Distribution, Environment, FileFacts, FileView, Interpreter, RangedFileView
+from doctor.planned.layout import Member, metadata_directory, wheel_layout
+from doctor.planned.removal import Records, paths_of, walk
+from doctor.planned.target import Target
 from doctor.probe.distributions import read_distribution
-from doctor.repair.layout import Member, metadata_directory, wheel_layout
-from doctor.repair.removal import Records, paths_of, walk
-from doctor.repair.target import Target
 
 
 class OverlayFiles:
