@@ -62,6 +62,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "pins", rule.pins
         yield "entry", rule.entries
         yield "provided", rule.provided
+        yield "asks", rule.asks
         yield "accepts", tuple(f"{entry.module} {entry.symbol}: {entry.reason}" for entry in rule.accepts)
         yield "lockfile", (rule.lockfile,)
     elif isinstance(rule, NativeContract):

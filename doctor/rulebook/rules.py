@@ -83,6 +83,8 @@ class Stack(Rule):
     ``detect``: requirements of which all must hold for the stack to be recognised (``detect_any``: at least one).
     ``pins``: requirements that must hold; ``entries``: modules, console scripts (``script:NAME``) that its users
     run; ``accepts``: known vendor failures; ``provided``: ``NAME==VERSION`` that host or container brings.
+    ``asks``: what the vendor's own documented install asks for (PEP 508, archives by URL too), without any cure of ours:
+    that is resolved to see what users got on a day; empty: the pins say it.
     """
 
     detect: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ class Stack(Rule):
     entries: tuple[str, ...] = ()
     accepts: tuple[Accepted, ...] = ()
     provided: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     lockfile: str = ""
     released: str = ""
 

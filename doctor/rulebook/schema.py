@@ -139,6 +139,7 @@ def _stack(table: Table, common: dict[str, Any]) -> Stack:
         entries=table.texts("entries", parse=_entry),
         accepts=tuple(_accepted(entry) for entry in table.tables("accepts")),
         provided=table.texts("provided", parse=split_pin),
+        asks=table.texts("asks", parse=requirement),
         lockfile=table.text("lockfile"),
         released=table.day("released") if table.has("released") else "",
     )

@@ -43,6 +43,7 @@ python = '==3.11.*'
 pins = ['']               # requirements that must hold
 entries = ['']            # modules and script:NAME that its users run
 # provided = ['torch==2.4.0']          # what host or container brings
+# asks = ['']             # what the vendor's own instructions install, without our cures (for drift and recheck)
 
 # [[accepts]]             # a failure of the vendor's own that is no finding
 # module = 'package.internal.*'
