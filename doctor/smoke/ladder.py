@@ -11,11 +11,17 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """``passed``; ``warned``: it works, but a person should know something; ``failed``; ``skipped``: not tried, why."""
+    """How a try ended.
+
+    ``passed``; ``warned``: it works, but a person should know something; ``failed``; ``undecided``: asked for, but it
+    could not be tried to its end (something is missing here, a limit of time or memory ended it); ``skipped``: not
+    tried, because nobody asked for it or an earlier rung failed.
+    """
 
     PASSED = "passed"
     WARNED = "warned"
     FAILED = "failed"
+    UNDECIDED = "undecided"
     SKIPPED = "skipped"
 
 
@@ -58,8 +64,10 @@ class Ladder:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing failed and something passed; 1 a rung failed; 3 nothing could be tried."""
+        """0 nothing failed and something passed; 1 a rung failed; 3 what was asked for could not be tried."""
         if self.failed:
             return 1
+        if any(rung.verdict is Verdict.UNDECIDED for rung in self.rungs):
+            return 3
         tried = any(rung.verdict in (Verdict.PASSED, Verdict.WARNED) for rung in self.rungs)
         return 0 if tried else 3
