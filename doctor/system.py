@@ -177,13 +177,16 @@ def watch(  # noqa: PLR0913 - all that a run can be given, keyword only
     except (OSError, ValueError) as error:
         return Watched(code=None, failure=getattr(error, "strerror", None) or str(error))
     meter = _Meter(process.pid, limits, began)
-    try:
-        with process:
+    with process:
+        try:
             _attend(process, meter, on_output, on_tick)
-            _end_all(process, limits.grace if meter.exceeded else 0.0)
-    except BaseException:
-        _end_all(process, limits.grace)
-        raise
+            if meter.exceeded:
+                _ask_to_end(process, limits.grace, on_output)
+        except BaseException:
+            _ask_to_end(process, limits.grace, on_output)
+            raise
+        finally:
+            _kill_all(process)
     return Watched(
         code=None if meter.exceeded else process.returncode,
         limit=meter.exceeded,
@@ -238,12 +241,16 @@ def _attend(
             time.sleep(0.05)
 
 
-def _end_all(process: subprocess.Popen[bytes], grace: float) -> None:
-    """End the session: asked first when there is grace, then killed, whatever group its members made for themselves."""
+def _ask_to_end(process: subprocess.Popen[bytes], grace: float, on_output: Callable[[bytes], None]) -> None:
+    """Send SIGINT and listen for as long as it may take to end by itself; being interrupted again ends the wait."""
     if grace > 0 and process.poll() is None:
         _signal(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(grace)
+        with suppress(KeyboardInterrupt):
+            _attend(process, _Meter(process.pid, Limits(seconds=grace), time.monotonic()), on_output, lambda: None)
+
+
+def _kill_all(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of the session, whatever groups its members made for themselves."""
     for _ in range(20):
         if not _signal(process.pid, signal.SIGKILL):
             break
