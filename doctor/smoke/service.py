@@ -44,10 +44,11 @@ class Failure:
     """Why an exchange is no answer, in the words of a rule.
 
     ``rule`` is its id, ``category`` its word (``auth``, ``service``, ``wait``, ``rate_limit``, ``network``, ``proxy``,
-    ``ssl``, ``answer``), ``sentence`` without a final stop, ``cures`` what to do, ``said`` what the service or the network
-    said (secrets taken out, one line). ``kind`` is where it came from: ``http`` (an error status), ``in-200`` (an error
-    inside an answer of status 200), ``network``, ``answer`` (well-formed, but no valid answer). ``retry`` says whether the
-    same request may succeed later by itself, ``retry_after`` the seconds that the service asked for (None: it did not).
+    ``ssl``, ``answer``), ``sentence`` without a final stop, ``cures`` what to do, ``said`` what the service or the
+    network said (secrets taken out, one line). ``kind`` is where it came from: ``http`` (an error status), ``in-200``
+    (an error inside an answer of status 200), ``network``, ``answer`` (well-formed, but no valid answer). ``retry`` says
+    whether the same request may succeed later by itself, ``retry_after`` the seconds that the service asked for (None:
+    it did not).
     """
 
     rule: str
@@ -111,7 +112,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a plain GET brought: ``status`` None and a ``failure`` when nothing arrived; ``data`` the JSON, if it is one."""
+    """What a plain GET brought; ``status`` None and a ``failure`` when nothing arrived; ``data``: the JSON if it is one."""
 
     status: int | None
     seconds: float
