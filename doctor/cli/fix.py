@@ -20,7 +20,8 @@ from doctor.model import Environment, Report
 from doctor.probe.locate import resolve_environment_path
 from doctor.render.json import render_json
 from doctor.render.plan import render_plan, render_receipt
-from doctor.repair.fix import Proposal, Wish, carry_out, propose, running
+from doctor.repair.apply import carry_out
+from doctor.repair.fix import Proposal, Wish, propose, running
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,7 @@ def fix(
         only=only,
         keep=keep,
         unsafe=unsafe,
+        quick=apply and yes,
         window=_window(before, since),
         command=" ".join(["acdoctor", *sys.argv[1:]]),
     )

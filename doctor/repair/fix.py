@@ -1,39 +1,47 @@
-"""``acdoctor fix`` without its words: examine, search, plan; then carry out and examine again."""
+"""``acdoctor fix`` without its words, first half: examine, search, plan."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from posixpath import join
+from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
 from doctor.checks.examine import Options, Records, command_for, examine_environment
-from doctor.errors import TransactionError, UsageError
+from doctor.errors import UsageError
 from doctor.index.index import Index
 from doctor.index.releases import Window
-from doctor.model import Environment, Finding, Fix, Plan, Receipt, Report, Safety, Severity
+from doctor.model import Depth, Environment, Finding, Fix, Plan, Report, Safety, Severity
 from doctor.planned.target import changes, reinstalled
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
-from doctor.repair.fingerprint import Fingerprint, changed_since, fingerprint
-from doctor.repair.history import look, prune, standing
+from doctor.repair.fingerprint import Fingerprint, fingerprint
+from doctor.repair.history import look
+from doctor.repair.moves import subject_name
 from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
 from doctor.repair.scene import Scene
-from doctor.repair.search import Found, explained, identity, search, wanted
-from doctor.repair.transaction import Order, recover, transact
+from doctor.repair.search import Found, explained, identity, search, search_known, wanted
+from doctor.repair.transaction import recover
 from doctor.rulebook.load import load_rulebook
 from doctor.rulebook.rules import Rulebook
+
+_Tools = tuple[Callable[[Environment], Index], Callable[[str], None]]
+"""How the index is opened, and who is told what is being tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What the user asked for. ``only``: rules; ``keep``: names; ``unsafe``: stack's pins may be given up."""
+    """What the user asked for. ``only``: rules; ``keep``: names; ``unsafe``: stack's pins may be given up.
+
+    ``quick``: nobody reads the plan before it is carried out, so what is wrong need not be told in full first.
+    """
 
     only: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     unsafe: bool = False
+    quick: bool = False
     window: Window = Window()  # noqa: RUF009 - a frozen value
     command: str = "acdoctor fix"
 
@@ -74,42 +82,81 @@ def propose(
     recovered = recover(environment.path)
     if recovered:
         environment = probe_environment(path, timeout=options.timeout)
-    seen, files = fingerprint(environment), DiskFiles()
-    report = examine_environment(environment, files, rulebook, options)
     look(environment.path, environment)
-    proposal = Proposal(report=report, plan=_nothing(report), seen=seen, recovered=recovered)
-    if not any(wanted(f, wish.only) for f in report.findings):
+    patient = _Patient(environment, rulebook, options, fingerprint(environment), DiskFiles(), recovered)
+    tools = (index, progress)
+    return (_quick_proposal(patient, wish, tools) if wish.quick else None) or _proposal(patient, wish, tools)
+
+
+class _Patient(NamedTuple):
+    """The environment as it was found, and what it is examined with."""
+
+    environment: Environment
+    rulebook: Rulebook
+    options: Options
+    seen: Fingerprint
+    files: DiskFiles
+    recovered: str
+
+    def examined(self, depth: Depth) -> Proposal:
+        """The empty proposal after an examination."""
+        options = replace(self.options, depth=depth)
+        report = examine_environment(self.environment, self.files, self.rulebook, options)
+        return Proposal(report=report, plan=_nothing(report), seen=self.seen, recovered=self.recovered)
+
+
+def _proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal:
+    """Examine everything, then search."""
+    proposal = patient.examined(patient.options.depth)
+    if not any(wanted(f, wish.only) for f in proposal.report.findings):
         return proposal
-    if environment.interpreter is None:
+    if patient.environment.interpreter is None:
         reason = "its Python does not start, so nothing can be proven; make the environment again"
         return replace(proposal, plan=replace(proposal.plan, declined=(reason,)))
-    scene = _scene(proposal, rulebook, options, wish, (files, index(environment), progress))
+    scene = _scene(proposal, patient, wish, tools)
     found = search(scene, wish.only)
     return replace(proposal, plan=make_plan(found, scene), found=found, scene=scene)
 
 
-def _scene(
-    proposal: Proposal,
-    rulebook: Rulebook,
-    options: Options,
-    wish: Wish,
-    tools: tuple[DiskFiles, Index, Callable[[str], None]],
-) -> Scene:
-    """What the search looks at."""
-    files, index, progress = tools
-    environment = proposal.environment
-    stack = rulebook.stack(proposal.report.stack) if proposal.report.stack else None
+def _quick_proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal | None:
+    """Where what metadata and rules find has known cures, and all checks are content with the result: that is it.
+
+    One full examination instead of two. None when it is not so simple; then everything is examined first.
+    """
+    if wish.only or patient.environment.interpreter is None or patient.options.depth is Depth.METADATA:
+        return None
+    proposal = patient.examined(Depth.METADATA)
+    if proposal.report.crashed or not errors(proposal.report):
+        return None
+    scene = _scene(proposal, patient, wish, tools)
+    found = search_known(scene)
+    if found is None or any(f.severity is Severity.ERROR or _is_about(f, found) for f in found.report.findings):
+        return None
+    return replace(proposal, plan=make_plan(found, scene), found=found, scene=scene)
+
+
+def _is_about(finding: Finding, found: Found) -> bool:
+    """A warning about what the target touches: it may be new."""
+    return finding.severity is Severity.WARNING and bool(
+        found.target.names & {subject_name(s) for s in finding.subjects}
+    )
+
+
+def _scene(proposal: Proposal, patient: _Patient, wish: Wish, tools: _Tools) -> Scene:
+    """What the search looks at; opens the index."""
+    environment, index = proposal.environment, tools[0](patient.environment)
+    stack = patient.rulebook.stack(proposal.report.stack) if proposal.report.stack else None
     policy = make_policy(environment, stack, wish.keep, index.settings.constraints)
     return Scene(
         report=proposal.report,
         environment=environment,
-        files=files,
-        records=Records(environment, files),
-        rulebook=rulebook,
-        options=options,
+        files=patient.files,
+        records=Records(environment, patient.files),
+        rulebook=patient.rulebook,
+        options=patient.options,
         index=index,
         policy=Policy(pins=policy.pins, window=wish.window, unsafe=wish.unsafe),
-        progress=progress,
+        progress=tools[1],
     )
 
 
@@ -144,7 +191,7 @@ def make_plan(found: Found, scene: Scene) -> Plan:
         remove_paths=found.target.remove_paths,
         cures=tuple(dict.fromkeys(f.message for f in found.cured if f.key not in explained(scene.report))),
         declined=(*declined, *(f"gives up {text}" for text in gives_up), *_new_warnings(found, scene)),
-        commands=tuple(command_for(fix, scene.environment).split(" && ")),
+        commands=_commands(fix, scene.environment),
         proven=not found.report.crashed and (after < before or after == before == 0),
         errors_before=before,
         errors_after=after,
@@ -152,79 +199,19 @@ def make_plan(found: Found, scene: Scene) -> Plan:
     )
 
 
+def _commands(fix: Fix, environment: Environment) -> tuple[str, ...]:
+    """The same by hand; where the host brings some distribution, installers must not fetch it as a dependency."""
+    commands = tuple(command_for(fix, environment).split(" && "))
+    if not any(d.kind == "assumed" for d in environment.distributions):
+        return commands
+    return tuple(c if "--no-deps" in c else c.replace(" install ", " install --no-deps ", 1) for c in commands)
+
+
 def _new_warnings(found: Found, scene: Scene) -> Iterator[str]:
     """What the result has that the environment has not, below an error: said, as the plan calls itself proven."""
     known = {identity(f) for f in scene.report.findings}
     fresh = [f for f in found.report.findings if f.severity is Severity.WARNING and identity(f) not in known]
     yield from (f"new warning: {f.message}" for f in fresh[:3])
-
-
-def carry_out(proposal: Proposal, wish: Wish) -> tuple[Receipt, Report]:
-    """Apply a plan as a transaction; the receipt, and the examination afterwards.
-
-    Raises:
-        TransactionError: refused, and nothing was touched.
-        IndexUnavailableError: a wheel could not be had, and nothing was touched.
-    """
-    found, scene = proposal.found, proposal.scene
-    if found is None or scene is None or found.target.empty:
-        return Receipt(id="", outcome="nothing"), proposal.report
-    if not proposal.plan.proven:
-        raise TransactionError("The plan is not proven; nothing was changed.")
-    after = scene.after(found.target)
-    looked: list[Report] = []
-
-    def verify() -> str:
-        looked.append(examine_again(scene))
-        return _disagreement(found, looked[-1])
-
-    receipt = transact(
-        Order(
-            prefix=scene.environment.path,
-            out=tuple(sorted(after.hidden)),
-            placed=after.placed,
-            bare=tuple(p for path in found.target.remove_paths for p in _directories(path, scene)),
-            keep=standing(scene.environment),
-            changes=proposal.plan.changes,
-            reinstalled=proposal.plan.reinstall,
-            because="; ".join(proposal.plan.cures),
-            command=wish.command,
-            errors=(proposal.plan.errors_before, proposal.plan.errors_after),
-        ),
-        verify,
-        lambda: changed_since(proposal.seen),
-    )
-    if receipt.outcome != "committed" or not looked:
-        return receipt, proposal.report
-    prune(scene.environment.path)
-    if looked[-1].environment is not None:
-        look(scene.environment.path, looked[-1].environment)
-    return receipt, looked[-1]
-
-
-def examine_again(scene: Scene) -> Report:
-    """The whole examination anew, from the disk."""
-    environment = probe_environment(scene.environment.path, timeout=scene.options.timeout)
-    options = replace(scene.options, stack=scene.report.stack or "none")
-    return examine_environment(environment, DiskFiles(), scene.rulebook, options)
-
-
-def _disagreement(found: Found, report: Report) -> str:
-    """How the real result differs from the proven one, as a phrase; '' when it keeps the promise."""
-    if report.crashed:
-        return f"the check {report.crashed[0].check} could not finish afterwards"
-    promised = {identity(f) for f in errors(found.report)}
-    surprise = next((f for f in errors(report) if identity(f) not in promised), None)
-    return f"the result was not as proven: {surprise.message}" if surprise else ""
-
-
-def _directories(path: str, scene: Scene) -> list[str]:
-    """The directories at and below a path that goes whole."""
-    facts = scene.files.facts(path)
-    if facts is None or facts.kind != "dir" or facts.link:
-        return []
-    below = [d for name in scene.files.listing(path) or () for d in _directories(join(path, name), scene)]
-    return [path, *below]
 
 
 def check_names(environment: Environment, names: tuple[str, ...]) -> None:

@@ -68,6 +68,7 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
         IndexUnavailableError: the index cannot be asked, and nothing at all could be cured without it.
     """
     state = Found(report=scene.report)
+    _accept(_known_cures(state, scene, only, least=2), state, only)
     given_up: set[Identity] = set()
     deadline = time.monotonic() + MOST_SECONDS
     unavailable = ""
@@ -85,12 +86,68 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
             given_up.add(identity(finding))
             state.declined.append(reason)
             continue
-        left = {identity(f) for f in trial.report.findings}
-        state.cured += [f for f in state.report.findings if wanted(f, only) and identity(f) not in left]
-        state.target, state.report = trial.target, trial.report
+        _accept(trial, state, only)
     if unavailable and state.target.empty:
         raise IndexUnavailableError(unavailable)
     return state
+
+
+def search_known(scene: Scene) -> Found | None:
+    """The target that the findings' own fixes lead to, if together they cure all of them; else None."""
+    state = Found(report=scene.report)
+    _accept(_known_cures(state, scene, (), least=1), state, ())
+    return None if state.target.empty or any(wanted(f) for f in state.report.findings) else state
+
+
+def _accept(trial: Trial | None, state: Found, only: tuple[str, ...]) -> None:
+    """Go on from a trial that cured something."""
+    if trial is None:
+        return
+    left = {identity(f) for f in trial.report.findings}
+    state.cured += [f for f in state.report.findings if wanted(f, only) and identity(f) not in left]
+    state.target, state.report = trial.target, trial.report
+
+
+def _known_cures(state: Found, scene: Scene, only: tuple[str, ...], *, least: int) -> Trial | None:
+    """Cures that findings or rules name, taken together and examined once instead of one after the other.
+
+    Only cures that have nothing to do with each other: one of two for the same distributions might be needless.
+    """
+    chosen: list[tuple[Finding, Move]] = []
+    taken: set[str] = set()
+    target = state.target
+    try:
+        for finding in _in_turn(state.report):
+            if not wanted(finding, only) or finding.key in explained(state.report):
+                continue
+            move = next(moves_for(finding, scene, state.target), None)
+            if move is None or move.rank > 0 or move.forbidden(scene):
+                continue
+            about = {*map(subject_name, finding.subjects), *(c.name for c in move.install), *move.remove}
+            if not about & taken:
+                taken |= about
+                chosen.append((finding, move))
+                target = move.target(target, scene)
+        if len(chosen) < least:
+            return None
+        scene.progress("trying " + ", ".join(c.pin for _, move in chosen for c in move.install))
+        target = _permitted(complete(target, scene), scene)
+    except (Declined, TransactionError, IndexUnavailableError):
+        return None
+    report = scene.examine(target)
+    if not all(_cures(finding, report) for finding, _ in chosen) or _woken(state.report, report, target):
+        return None
+    return Trial(target=target, report=report, cost=())
+
+
+def _permitted(target: Target, scene: Scene) -> Target:
+    """The target itself; raises ``Declined`` when it would give up what the policy keeps."""
+    for name in target.names:
+        chosen = target.get(name)
+        forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
+        if forbidden and not scene.policy.unsafe:
+            raise Declined(f"it would give up {forbidden}")
+    return target
 
 
 def _in_turn(report: Report) -> Iterator[Finding]:
@@ -141,12 +198,7 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
 def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | None:
     """Examine what a move leads to; None when it does not cure the finding or wakes another."""
     scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
-    target = complete(move.target(state.target, scene), scene)
-    for name in target.names:
-        chosen = target.get(name)
-        forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
-        if forbidden and not scene.policy.unsafe:
-            raise Declined(f"it would give up {forbidden}")
+    target = _permitted(complete(move.target(state.target, scene), scene), scene)
     certain = True
     if finding.chain and finding.evidence is Evidence.STATIC and move.rank > 0:
         # a guess: quicker than all checks, which follow; and it tells whether silence means that the import ends well

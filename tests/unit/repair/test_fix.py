@@ -12,7 +12,8 @@ from doctor.checks.examine import Options
 from doctor.errors import TransactionError
 from doctor.index.index import Index
 from doctor.index.releases import Window, parse_time
-from doctor.repair.fix import Wish, carry_out, propose
+from doctor.repair.apply import carry_out
+from doctor.repair.fix import Wish, propose
 from doctor.repair.history import history, last, look, rollback_order
 from doctor.repair.policy import Pin
 from doctor.repair.transaction import transact
@@ -134,15 +135,55 @@ def test_foreign_change_between_plan_and_apply_is_refused(broken, index, server)
     assert repairpatient.state(broken) == before
 
 
-def test_result_that_is_not_as_proven_is_undone(broken, site, index):
+def test_an_edited_file_is_a_foreign_change(broken, site, index):
     proposal = plan_for(broken, index)
-    (site / "base/__init__.py").write_text("raise RuntimeError('no')\n")  # after the proof, and not noticed
+    (site / "base/__init__.py").write_text("new = 1\nboth = 1\nmine = 1\n")
+    before = repairpatient.state(broken)
+    with pytest.raises(TransactionError, match=r"__init__\.py"):
+        carry_out(proposal, Wish())
+    assert repairpatient.state(broken) == before
+
+
+def test_result_that_is_not_as_proven_is_undone(broken, site, index, monkeypatch):
+    proposal = plan_for(broken, index)
+    (site / "base/__init__.py").write_text("raise RuntimeError('no')\n")
+    monkeypatch.setattr("doctor.repair.apply.changed_since", lambda _seen: "")  # it came after this last look
     before = repairpatient.state(broken)
     receipt, report = carry_out(proposal, Wish())
     assert receipt.outcome == "restored"
     assert "not as proven" in receipt.reason
     assert report.exit_code == 1
     assert repairpatient.state(broken) == before
+
+
+def test_what_a_further_proof_says_is_undone(broken, index):
+    proposal = plan_for(broken, index)
+    before = repairpatient.state(broken)
+    seen = []
+
+    def proof(path):
+        seen.append((path, (broken / "bin/python").exists(), proposal.environment.distribution("user").version))
+        return "the first step did not end"
+
+    receipt, report = carry_out(proposal, Wish(), proof=proof)
+    assert seen == [(str(broken), True, "1.0")]
+    assert (receipt.outcome, receipt.reason) == ("restored", "the first step did not end")
+    assert report.exit_code == 1
+    assert repairpatient.state(broken) == before
+    receipt, report = carry_out(proposal, Wish(), proof=lambda _path: None)
+    assert receipt.outcome == "committed"
+    assert report.exit_code == 0
+
+
+def test_an_unattended_repair_makes_the_same_plan(venv, site, server, index):
+    """What rules and metadata find has known cures: one examination proves them, or everything is examined first."""
+    install(venv, user(server, "1.0", "both"))
+    make_wheel(server.root, "base", "1.5", OLD_BASE)
+    install(venv, make_wheel(server.root, "third", "1.0", {"third/__init__.py": "from user import both\n"}, ("user",)))
+    quick, full = plan_for(venv, index, quick=True).plan, plan_for(venv, index).plan
+    assert moves(quick) == moves(full) == {"base": (None, "1.5")}
+    (site / "third/__init__.py").write_text("syntax error\n")
+    assert plan_for(venv, index, quick=True).plan == plan_for(venv, index).plan
 
 
 def test_history_knows_what_others_installed(broken, index, server):
