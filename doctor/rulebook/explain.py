@@ -65,6 +65,11 @@ def _facts(rule: Rule) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "asks", rule.asks
         yield "accepts", tuple(f"{entry.module} {entry.symbol}: {entry.reason}" for entry in rule.accepts)
         yield "lockfile", (rule.lockfile,)
+        yield "resolved", (rule.resolved,)
+        yield "cures", tuple(f"{cure.pin}: {cure.reason}" for cure in rule.cures)
+        yield "archives", tuple(f"{archive.name} {archive.url}: {archive.reason}" for archive in rule.archives)
+        yield "checkouts", tuple(f"{checkout.name} {checkout.url} {checkout.tag}" for checkout in rule.checkouts)
+        yield "leave out", tuple(f"{left.option}: {', '.join(left.packages)}; {left.reason}" for left in rule.leave_out)
     elif isinstance(rule, NativeContract):
         yield "when", (rule.when,)
         yield "marker", (rule.marker,)

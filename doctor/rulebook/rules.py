@@ -77,14 +77,57 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cure:
+    """What the known-good set takes instead of what the vendor's own instructions would: a requirement, and why."""
+
+    pin: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A requirement that is an archive of a public repository: its name, its URL, and who needs it (``reason``).
+
+    ``instead`` is the pin of the same release on the package index, which the lock takes; '' where there is none:
+    then nothing of it is locked, for such archives are packed anew at every download and have no lasting hash.
+    """
+
+    name: str
+    url: str
+    reason: str
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """A repository that the stack's users install editable: its distribution, where it is, and which tag."""
+
+    name: str
+    url: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveOut:
+    """Distributions of the lock (names with ``*``) that some users leave out by ``--without OPTION``, and what then."""
+
+    option: str
+    packages: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack(Rule):
     """A named known-good set.
 
     ``detect``: requirements of which all must hold for the stack to be recognised (``detect_any``: at least one).
     ``pins``: requirements that must hold; ``entries``: modules, console scripts (``script:NAME``) that its users
     run; ``accepts``: known vendor failures; ``provided``: ``NAME==VERSION`` that host or container brings.
-    ``asks``: what the vendor's own documented install asks for (PEP 508, archives by URL too), without any cure of ours:
+    ``asks``: what the vendor's own documented install asks for (PEP 508, archives by URL too), without cures of ours:
     that is resolved to see what users got on a day; empty: the pins say it.
+    ``lockfile``: the folder below ``lockfiles/`` with the known-good set, resolved as the index stood at the end of the
+    day ``resolved`` (UTC) with the ``cures``; ``archives``, ``checkouts`` and ``leave_out`` are what ``create`` needs
+    to know beyond it.
     """
 
     detect: tuple[str, ...] = ()
@@ -98,6 +141,11 @@ class Stack(Rule):
     asks: tuple[str, ...] = ()
     lockfile: str = ""
     released: str = ""
+    resolved: str = ""
+    cures: tuple[Cure, ...] = ()
+    archives: tuple[Archive, ...] = ()
+    checkouts: tuple[Checkout, ...] = ()
+    leave_out: tuple[LeaveOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

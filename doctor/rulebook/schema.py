@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from doctor.model import Fix, Safety, Severity
+from doctor.rulebook.parts import archive, bare_name, checkout, cure, leave_out, plain_requirement
 from doctor.rulebook.reader import Table
 from doctor.rulebook.requirements import marker, requirement, specifier, split_pin, version
 from doctor.rulebook.rules import (
@@ -103,8 +104,8 @@ def _example(table: Table, kind: str) -> RuleExample:
 def _fix(table: Table) -> Fix:
     fix = Fix(
         install=table.texts("install", parse=split_pin),
-        reinstall=table.texts("reinstall", parse=_name),
-        remove=table.texts("remove", parse=_name),
+        reinstall=table.texts("reinstall", parse=bare_name),
+        remove=table.texts("remove", parse=bare_name),
         safety=Safety(table.choice("safety", tuple(safety.value for safety in Safety))),
         because=table.text("because", required=True),
         command=table.text("command"),
@@ -120,7 +121,7 @@ def _fix(table: Table) -> Fix:
 def _breakage(table: Table, common: dict[str, Any]) -> Breakage:
     return Breakage(
         **common,
-        together=table.texts("together", required=True, parse=_plain_requirement),
+        together=table.texts("together", required=True, parse=plain_requirement),
         marker=table.text("marker", parse=marker),
         symbol=table.text("symbol", parse=_dotted),
         where=table.text("where", parse=_where),
@@ -131,17 +132,22 @@ def _breakage(table: Table, common: dict[str, Any]) -> Breakage:
 def _stack(table: Table, common: dict[str, Any]) -> Stack:
     stack = Stack(
         **common,
-        detect=table.texts("detect", parse=_plain_requirement),
-        detect_any=table.texts("detect_any", parse=_plain_requirement),
+        detect=table.texts("detect", parse=plain_requirement),
+        detect_any=table.texts("detect_any", parse=plain_requirement),
         python=table.text("python", parse=specifier),
         marker=table.text("marker", parse=marker),
-        pins=table.texts("pins", required=True, parse=_plain_requirement),
+        pins=table.texts("pins", required=True, parse=plain_requirement),
         entries=table.texts("entries", parse=_entry),
         accepts=tuple(_accepted(entry) for entry in table.tables("accepts")),
         provided=table.texts("provided", parse=split_pin),
         asks=table.texts("asks", parse=requirement),
         lockfile=table.text("lockfile"),
         released=table.day("released") if table.has("released") else "",
+        resolved=table.day("resolved") if table.has("resolved") else "",
+        cures=tuple(cure(entry) for entry in table.tables("cures")),
+        archives=tuple(archive(entry) for entry in table.tables("archives")),
+        checkouts=tuple(checkout(entry) for entry in table.tables("checkouts")),
+        leave_out=tuple(leave_out(entry) for entry in table.tables("leave_out")),
     )
     if not (stack.detect or stack.detect_any):
         table.complain("detect", "is missing; detect or detect_any say by what the stack is recognised")
@@ -161,7 +167,7 @@ def _accepted(table: Table) -> Accepted:
 def _native(table: Table, common: dict[str, Any]) -> NativeContract:
     native = NativeContract(
         **common,
-        when=table.text("when", required=True, parse=_plain_requirement),
+        when=table.text("when", required=True, parse=plain_requirement),
         marker=table.text("marker", parse=marker),
         module=table.text("module", required=True, parse=_dotted),
         raises=tuple(_raises(entry) for entry in table.tables("raises")),
@@ -200,7 +206,7 @@ def _log(table: Table, common: dict[str, Any]) -> LogRule:
         estimate=table.text("estimate"),
         says=table.text("says"),
         subjects=table.texts("subjects"),
-        when=table.texts("when", parse=_plain_requirement),
+        when=table.texts("when", parse=plain_requirement),
         explains=table.texts("explains", parse=valid_id),
         consequence=table.flag("consequence"),
         typical=table.texts("typical"),
@@ -229,20 +235,6 @@ def _headline(text: str) -> None:
     """One line that stands as a finding's first: no final stop."""
     if "\n" in text.strip() or text.rstrip().endswith("."):
         raise ValueError("a title is one line without a final stop")
-
-
-def _plain_requirement(text: str) -> None:
-    """A name with versions and nothing else: extras and URLs are not seen in an installed environment."""
-    parsed = requirement(text)
-    if parsed.extras or parsed.url or parsed.marker:
-        raise ValueError("only a name and versions are allowed here (a marker goes into the key marker)")
-
-
-def _name(text: str) -> None:
-    """The name of a distribution alone."""
-    parsed = requirement(text)
-    if parsed.specifier or parsed.extras or parsed.url or parsed.marker:
-        raise ValueError("only a name is allowed here")
 
 
 def _version(text: str) -> None:
