@@ -15,6 +15,7 @@ from doctor.model import Depth, Environment, FileView, Finding, Fix, RecordedFil
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.probe.records import recorded_files
+from doctor.probe.witness import WitnessedFiles
 from doctor.rulebook.load import load_rulebook
 from doctor.rulebook.match import recognise
 from doctor.rulebook.rules import Rulebook, Stack
@@ -30,6 +31,7 @@ class Options:
     ``stack``: id of a stack, ``none`` for no stack, '' for the one that is recognised. ``entries``: modules, console
     scripts (``script:NAME``) or files from which imports are followed. ``assumed``: normalized name -> version of
     what the host brings. ``rules``: directories with extra rules. ``timeout``: seconds for the patient's interpreter.
+    ``fresh``: examine also when nothing has changed since the last time (else that verdict is told again).
     """
 
     depth: Depth = Depth.STANDARD
@@ -39,6 +41,7 @@ class Options:
     rules: tuple[str, ...] = ()
     fail_on: Severity = Severity.ERROR
     timeout: float = 20.0
+    fresh: bool = False
 
 
 def examine(path: str, options: Options) -> Report:
@@ -52,8 +55,24 @@ def examine(path: str, options: Options) -> Report:
     started = time.monotonic()
     rulebook = load_rulebook(options.rules, _KINDS)
     environment = probe_environment(path, timeout=options.timeout)
-    report = examine_environment(environment, DiskFiles(), rulebook, options)
+    report = _recalled_or_examined(environment, rulebook, options)
     return replace(report, tally=replace(report.tally, seconds=time.monotonic() - started))
+
+
+def _recalled_or_examined(environment: Environment, rulebook: Rulebook, options: Options) -> Report:
+    """The verdict of the last time if it would be the same again, else a new one, which is kept for the next time."""
+    from doctor.checks import verdicts  # noqa: PLC0415 - only where there is a disk to compare with
+
+    place = verdicts.place_of(environment, rulebook, options)
+    if place is None:
+        return examine_environment(environment, DiskFiles(), rulebook, options)
+    known = verdicts.recalled(place, environment)
+    if known is not None:
+        return replace(known, fail_on=options.fail_on)
+    files = WitnessedFiles()
+    report = examine_environment(environment, files, rulebook, options)
+    verdicts.keep(place, report, files)
+    return report
 
 
 def examine_environment(environment: Environment, files: FileView, rulebook: Rulebook, options: Options) -> Report:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -50,16 +52,24 @@ def build(kind: Any, value: Any, where: str) -> Any:
         return {str(k): build(arguments[1], v, where) for k, v in _of(value, dict, where).items()}
     if is_dataclass(kind):
         return _dataclass(kind, value, where)
-    return _of(value, kind, where) if kind in (bool, int, str) else value
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(_of(value, str, where))
+    return _of(value, kind, where) if kind in (bool, int, float, str) else value
 
 
 def _dataclass(kind: Any, value: Any, where: str) -> Any:
     """A dataclass; fields that ``compact`` left out get their default, or what is empty."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     table = _of(value, dict, where)
     missing = {f.name: _empty(hints[f.name]) for f in fields(kind) if f.name not in table and _needed(f)}
     given = {f.name: build(hints[f.name], table[f.name], f"{where}.{f.name}") for f in fields(kind) if f.name in table}
     return kind(**{**missing, **given})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields."""
+    return get_type_hints(kind)
 
 
 def _needed(item: Any) -> bool:

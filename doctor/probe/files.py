@@ -33,6 +33,12 @@ def why_unseen(path: str) -> str:
         return "is no possible path"
 
 
+def facts_of(mode: int, size: int, mtime_ns: int, inode: int, *, link: bool) -> FileFacts:
+    """What a ``stat`` result says, as every view of files tells it."""
+    kind = "file" if stat.S_ISREG(mode) else "dir" if stat.S_ISDIR(mode) else "other"
+    return FileFacts(kind=kind, size=size, mtime_ns=mtime_ns, inode=inode, executable=bool(mode & 0o111), link=link)
+
+
 class DiskFiles:
     """A ``FileView`` of the disk. Listings are kept for the life of the instance; file contents are not.
 
@@ -80,19 +86,7 @@ class DiskFiles:
                 status = os.stat(path)  # noqa: PTH116 - paths are plain strings in this room
         except (OSError, ValueError):
             return None
-        kind = "other"
-        if stat.S_ISREG(status.st_mode):
-            kind = "file"
-        elif stat.S_ISDIR(status.st_mode):
-            kind = "dir"
-        return FileFacts(
-            kind=kind,
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            inode=status.st_ino,
-            executable=bool(status.st_mode & 0o111),
-            link=link,
-        )
+        return facts_of(status.st_mode, status.st_size, status.st_mtime_ns, status.st_ino, link=link)
 
     def listing(self, path: str) -> tuple[str, ...] | None:
         """Names in a directory, sorted; None when it is no readable directory."""
