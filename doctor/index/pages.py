@@ -38,7 +38,9 @@ def _from_json(text: str, base: str) -> Iterable[tuple[ReleaseFile, str]]:
         raise ValueError("no list of files")  # noqa: TRY004 - the page is wrong, not a type in our code
     for entry in entries:
         if isinstance(entry, dict) and isinstance(entry.get("filename"), str) and isinstance(entry.get("url"), str):
-            file = _file(entry["filename"], urljoin(base, entry["url"]), entry)
+            link = entry["url"]
+            url = link if link.startswith(("https://", "http://")) else urljoin(base, link)  # a join is dear
+            file = _file(entry["filename"], url, entry)
             if file:
                 yield file
 

@@ -121,9 +121,12 @@ def group(name: str, files: Iterable[ReleaseFile]) -> tuple[Release, ...]:
     seen: dict[str, ReleaseFile] = {}
     for file in files:
         seen.setdefault(file.filename, file)
+    known: dict[str, Version] = {}
     versions: dict[Version, list[ReleaseFile]] = {}
     for file in seen.values():
-        versions.setdefault(Version(file.version), []).append(file)
+        if file.version not in known:
+            known[file.version] = Version(file.version)
+        versions.setdefault(known[file.version], []).append(file)
     return tuple(
         Release(name=name, version=str(version), files=tuple(sorted(versions[version], key=lambda f: f.filename)))
         for version in sorted(versions)
