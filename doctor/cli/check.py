@@ -9,6 +9,7 @@ import click
 from doctor.checks.examine import Options, examine
 from doctor.cli.output import deliver, page_for, progress
 from doctor.cli.settings import Settings, current_settings
+from doctor.cli.unfinished import with_unfinished
 from doctor.errors import UsageError
 from doctor.model import Depth, Report, Severity
 from doctor.probe.locate import resolve_environment_path
@@ -66,7 +67,9 @@ def check(
     )
     path = snapshot or resolve_environment_path(venv)
     with progress(f"examining {shown(path)}", settings):
-        report = _examined_snapshot(path, venv, options, settings) if snapshot else examine(path, options)
+        report = (
+            _examined_snapshot(path, venv, options, settings) if snapshot else with_unfinished(examine(path, options))
+        )
     if form == "json":
         text = render_json(report)
     elif form == "html":

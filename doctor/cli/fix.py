@@ -20,7 +20,7 @@ from doctor.model import Environment, Report
 from doctor.probe.locate import resolve_environment_path
 from doctor.render.json import render_json
 from doctor.render.plan import render_plan, render_receipt
-from doctor.repair.apply import carry_out
+from doctor.repair.apply import Proof, carry_out
 from doctor.repair.fix import Proposal, Wish, propose, running
 
 
@@ -31,6 +31,7 @@ class _Way:
     apply: bool
     yes: bool
     form: str
+    proof: Proof | None = None
 
 
 @click.command()
@@ -45,6 +46,7 @@ class _Way:
 @click.option("--find-links", metavar="DIR", multiple=True, help="Also take wheels from DIR (repeatable).")
 @click.option("--stack", metavar="ID", default="", help="Hold it to this stack ('none': to no stack).")
 @click.option("--entry", "entries", metavar="X", multiple=True, help="Follow imports from X only.")
+@click.option("--smoke", metavar="NAME", default="", help="Keep the repair only if this smoke run works afterwards.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fix(
     venv: str | None,
@@ -58,6 +60,7 @@ def fix(
     find_links: tuple[str, ...],
     stack: str,
     entries: tuple[str, ...],
+    smoke: str,
     form: str,
 ) -> int:
     """Show the smallest proven cure of an environment's errors; with --apply, carry it out.
@@ -76,13 +79,23 @@ def fix(
     )
     options = Options(stack=stack, entries=entries, assumed=settings.assumed, rules=settings.rules)
     path = resolve_environment_path(venv)
+    way = _Way(apply=apply, yes=yes, form=form, proof=_proof(smoke))
 
     def index(environment: Environment) -> Index:
         return open_index(environment.path, offline=settings.offline, find_links=find_links)
 
     with telling(settings, form) as tell:
         proposal = propose(path, options, wish, index, tell)
-    return _go_on(proposal, wish, _Way(apply=apply, yes=yes, form=form), settings)
+    return _go_on(proposal, wish, way, settings)
+
+
+def _proof(smoke: str) -> Proof | None:
+    """The smoke run that decides whether a repair is kept; a name that nobody knows is refused at once."""
+    if not smoke:
+        return None
+    from doctor.smoke.verification import verification  # noqa: PLC0415 - only for who asks for it
+
+    return verification(smoke)
 
 
 def _go_on(proposal: Proposal, wish: Wish, way: _Way, settings: Settings) -> int:
@@ -104,7 +117,7 @@ def _go_on(proposal: Proposal, wish: Wish, way: _Way, settings: Settings) -> int
             click.echo(note, err=True)
     with telling(settings, way.form) as tell:
         tell("carrying the plan out")
-        receipt, after = carry_out(proposal, wish)
+        receipt, after = carry_out(proposal, wish, proof=way.proof)
     done: Report = replace(after, plan=plan, receipt=receipt)
     if way.form == "json":
         say(render_json(done))

@@ -21,7 +21,7 @@ from typing import Any
 from doctor.errors import DoctorError, TransactionError
 from doctor.model import Change, Receipt
 from doctor.planned.layout import Member
-from doctor.repair.room import blocked, exclusive, read_json, room_of, settle, write_json
+from doctor.repair.room import blocked, exclusive, is_taken, read_json, room_of, settle, write_json
 from doctor.repair.signals import Interrupted, deaf, interruptible
 from doctor.repair.staging import check_space, check_writable, link, relative_to, stage
 from doctor.repair.surgery import Surgery, design, from_json, operate, prepare_folders, settle_folders, undo
@@ -96,10 +96,13 @@ def recover(prefix: str) -> str:
         return recover_room(room, Path(prefix))
 
 
-def interrupted(prefix: str) -> bool:
-    """An interrupted transaction waits to be undone (or a doctor is at work)."""
-    journal = read_json(room_of(prefix) / "journal.json")
-    return isinstance(journal, dict) and journal.get("state") == "moving"
+def under_way(prefix: str) -> str:
+    """``interrupted`` when a transaction waits to be undone, ``now`` when a doctor is at work, else ''."""
+    room = room_of(prefix)
+    journal = read_json(room / "journal.json")
+    if not isinstance(journal, dict) or journal.get("state") != "moving":
+        return ""
+    return "now" if is_taken(room) else "interrupted"
 
 
 def recover_room(room: Path, prefix: Path) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import repairpatient as patient
 
+from doctor.cli.unfinished import with_unfinished
 from doctor.errors import TransactionError
-from doctor.model import Environment
+from doctor.model import Environment, Report, Severity
 from doctor.repair.history import history, last, prune, rollback_order
 from doctor.repair.room import exclusive
-from doctor.repair.transaction import recover, transact
+from doctor.repair.transaction import recover, transact, under_way
 
 
 @pytest.fixture
@@ -255,3 +256,24 @@ def test_works_outside_of_the_main_thread(root):
     thread.start()
     thread.join()
     assert outcome == ["committed"]
+
+
+def test_who_only_looks_is_told_of_a_half_done_repair(root):
+    assert under_way(str(root)) == ""
+    total = patient.count_operations(
+        copy(root, root.with_name("counted")), lambda: patient.commit(root.with_name("counted"))
+    )
+
+    def die(number):
+        if number == 3 * total // 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert patient.run_child(lambda: patient.commit(root), patient.counting(root, die)) == -signal.SIGKILL
+    assert under_way(str(root)) == "interrupted"
+    report = Report(environment=bare(root), stack=None, findings=())
+    assert [f.severity for f in with_unfinished(report).findings] == [Severity.NOTE]
+    with exclusive(str(root)):
+        assert under_way(str(root)) == "now"
+        assert "now" in with_unfinished(report).findings[0].message
+    recover(str(root))
+    assert with_unfinished(report) == report
