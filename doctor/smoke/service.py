@@ -1,7 +1,7 @@
 """What is asked of an inference service and what came back, as values: ``smoke`` and ``compare`` share them.
 
-Times are seconds from the moment the request was handed to the socket layer (connection set-up included when no
-open connection was at hand: ``connected`` tells), by a monotonic clock; ``started`` alone is wall time.
+Times are seconds from the moment the request is handed to the connection (its set-up included when none is open), by a
+monotonic clock; ``started`` alone is wall time.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Failure:
     ``rule`` is its id, ``category`` its word (``auth``, ``service``, ``wait``, ``rate_limit``, ``network``, ``proxy``,
     ``ssl``, ``answer``), ``sentence`` without a final stop, ``cures`` what to do, ``said`` what the service or the
     network said (secrets taken out, one line). ``kind`` is where it came from: ``http`` (an error status), ``in-200``
-    (an error inside an answer of status 200), ``network``, ``answer`` (well-formed, but no valid answer). ``retry`` says
-    whether the same request may succeed later by itself, ``retry_after`` the seconds that the service asked for (None:
-    it did not).
+    (an error inside an answer of status 200), ``network``, ``answer`` (well-formed, but no valid answer). ``retry``
+    says whether the same request may succeed later by itself, ``retry_after`` the seconds that the service asked for
+    (None: it did not).
     """
 
     rule: str
@@ -70,7 +70,7 @@ class Exchange:
     ``first_answer_at``: the first text that is not reasoning (TTFO); both None unless streamed. ``arrivals``: when each
     non-empty piece of text arrived. ``text`` and ``reasoning`` are the whole texts; ``finish`` the finish reason.
     ``server``: what the service itself measured, by its own names (``time_to_first_token``, ``total_latency``,
-    ``completion_tokens_per_sec``, ``response_time`` ...), numbers only. ``connected``: a new connection was opened.
+    ``completion_tokens_per_sec``, ``response_time`` ...), numbers only.
     """
 
     started: float
@@ -90,7 +90,6 @@ class Exchange:
     fingerprint: str = ""
     answer_id: str = ""
     failure: Failure | None = None
-    connected: bool = False
 
     @property
     def ok(self) -> bool:
@@ -112,7 +111,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a plain GET brought; ``status`` None and a ``failure`` when nothing arrived; ``data``: the JSON if it is one."""
+    """What a plain GET brought: ``data`` its JSON; ``status`` is None and ``failure`` set when nothing arrived."""
 
     status: int | None
     seconds: float
