@@ -18,7 +18,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undo": ("doctor.cli.rollback:undo", "Take back what acdoctor did last."),
     "snapshot": ("doctor.cli.snapshot:snapshot", "Save an environment in one file without secrets, for support."),
     "triage": ("doctor.cli.triage:triage", "Say what a pasted error, a log or a silent run means."),
+    "smoke": ("doctor.cli.smoke:command", "Prove that a stack or a service does its job, rung by rung."),
     "imports": ("doctor.cli.imports:command", "Show what importing a module would do, without importing it."),
+    "lock": ("doctor.cli.lock:lock", "Make a stack's set again, and show what differs."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),
 }
