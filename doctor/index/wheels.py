@@ -40,6 +40,7 @@ class WheelFiles:
         self._archive = archive
         self._infos = {i.filename: i for i in archive.infolist() if not i.is_dir()}
         self._metadata: bytes | None = None
+        self._dist_info = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,11 +62,12 @@ class WheelFiles:
     @property
     def dist_info(self) -> str:
         """The wheel's ``NAME-VERSION.dist-info`` directory inside it; raises when it has none."""
-        for name in self._infos:
-            top, _, rest = name.partition("/")
-            if rest == "METADATA" and top.endswith(".dist-info"):
-                return top
-        raise _damaged(self.file, "it has no METADATA")
+        if not self._dist_info:
+            tops = (n.removesuffix("/METADATA") for n in self._infos if n.endswith(".dist-info/METADATA"))
+            self._dist_info = next((top for top in tops if "/" not in top), "")
+        if not self._dist_info:
+            raise _damaged(self.file, "it has no METADATA")
+        return self._dist_info
 
     def metadata(self) -> Message:
         """The core metadata (headers only)."""
