@@ -20,15 +20,13 @@ from urllib3.exceptions import HTTPError
 from doctor.errors import UsageError
 from doctor.smoke.judging import Answer, Judge
 from doctor.smoke.service import Exchange, Failure, Question, Reply
-from doctor.smoke.service_network import AGENT, Limits, RouteError, complaint_lines, open_pool, route_to
+from doctor.smoke.service_network import AGENT, LOOPBACK, Limits, RouteError, complaint_lines, open_pool, route_to
 from doctor.smoke.service_stream import Draft, error_in, read_body, read_stream
 from doctor.smoke.services import Service
 
 _LARGEST = 64 * 1024 * 1024
 _PIECE = 65536
 _OK = 200
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_DONE = b"[DONE]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +71,9 @@ class ServiceClient:
         environment names a proxy or certificates that cannot be used.
         """
         parts = urlsplit(service.base)
-        if offline and parts.hostname not in _LOOPBACK:
+        if offline and parts.hostname not in LOOPBACK:
             raise UsageError(f"{service.host} is not asked: --offline forbids it.")
-        if token and parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        if token and parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise UsageError(f"The token is not sent to {service.host} over http: anybody on the way could read it.")
         self.service, self.limits = service, limits or Limits()
         self._judge = judge.keeping(token)

@@ -23,6 +23,8 @@ from doctor.errors import DoctorError
 BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Variables that name a file of trusted certificates, in the order in which clients of these services obey them."""
 AGENT = f"acdoctor/{__version__}"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Hosts that are this machine: asked even offline, and over http."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def open_pool(route: Route, limits: Limits, connections: int) -> urllib3.PoolMan
         "block": False,
         "retries": False,
         "timeout": limits.waiting(stream=False),
-        "ssl_context": _trust(route),
+        "ssl_context": trust(route),
     }
     if not route.proxy:
         return urllib3.PoolManager(**settings)
@@ -119,8 +121,8 @@ def open_pool(route: Route, limits: Limits, connections: int) -> urllib3.PoolMan
         raise RouteError(f"ProxyError: the proxy's address {route.proxy} cannot be used") from None
 
 
-def _trust(route: Route) -> ssl.SSLContext:
-    """Certificates of the file or directory that the environment names, else of the system."""
+def trust(route: Route) -> ssl.SSLContext:
+    """Certificates of the file or directory that the environment names, else of the system; raises ``RouteError``."""
     bundle = route.bundle
     try:
         if bundle and not Path(bundle).exists():

@@ -1,8 +1,8 @@
 """The stores in which the login programs of the services keep access tokens, read as files.
 
-Nothing is imported, refreshed or written: whether a client will get in can be said from the file alone, and the rest the
-service says itself. Formats: globus-sdk's ``tokens.json`` (``format_version`` "2.0"), the bash twin's flat object, and a
-file with nothing but a token in it.
+Nothing is imported, refreshed or written: whether a client will get in can be said from the file alone, and the rest
+the service says itself. Formats: globus-sdk's ``tokens.json`` (``format_version`` "2.0"), the bash twin's flat object,
+and a file with nothing but a token in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IDLE_LIMIT = 182 * 86400.0  # a refresh token dies after six months without use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Where one program keeps its login: ``path`` below the home directory, the commands that log in and give a token."""
+    """Where one program keeps its login (``path`` below the home directory), and its commands."""
 
     name: str
     title: str
@@ -133,16 +133,13 @@ def _bare(text: str, around: dict[str, Any]) -> TokenReading:
 
 def _understood(text: str, now: float, around: dict[str, Any], *, bare: bool) -> TokenReading:
     """The reading of a file's text."""
-    if bare and not text.lstrip().startswith("{"):
+    if not text.strip() or (bare and not text.lstrip().startswith("{")):
         return _bare(text, around)
-    if not text.strip():
-        return TokenReading(**around, state="empty")
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return TokenReading(**around, state="damaged")
-    if not isinstance(data, dict):
-        return TokenReading(**around, state="format", detail="no object")
+    data = data if isinstance(data, dict) else {}
     if "access_token" in data and "expires_at" in data:
         return _from_entry(data, now, around)
     version = data.get("format_version")

@@ -35,8 +35,8 @@ class TokenChoice:
 class Login:
     """The token to use ('' for none) and what a person should know.
 
-    ``state``: ``ready``, ``soon`` (it ends within the hour), ``loose`` (usable, with something to mend), ``unneeded``, or
-    why there is none. ``rule`` is the id of the rule with the same meaning, where there is one.
+    ``state``: ``ready``, ``soon`` (it ends within the hour), ``loose`` (usable, with something to mend), ``unneeded``,
+    or why there is none. ``rule`` is the id of the rule with the same meaning, where there is one.
     """
 
     state: str
@@ -98,10 +98,10 @@ def _stored(readings: Sequence[TokenReading], now: float) -> Login:
     others = _others(readings, now)
     if usable:
         best = max(usable, key=lambda reading: reading.expires_at or now)
-        return _judged(best, now, tuple(line for line in others if best.place not in line))
+        return _judged(best, now, tuple(line for line in others if _place(best) not in line))
     present = [reading for reading in readings if reading.state != "absent"]
     if not present:
-        places = tuple(f"looked for {reading.place}" for reading in readings[:2])
+        places = tuple(f"looked for {_place(reading)}" for reading in readings[:2])
         return Login(
             state="absent",
             sentence="nobody is logged in on this machine",
@@ -111,7 +111,7 @@ def _stored(readings: Sequence[TokenReading], now: float) -> Login:
         )
     ranks = ("expired", "service", "empty", "characters", "format", "damaged", "unreadable")
     best = min(present, key=lambda reading: (reading.dead, ranks.index(reading.state)))
-    return _judged(best, now, tuple(line for line in others if best.place not in line))
+    return _judged(best, now, tuple(line for line in others if _place(best) not in line))
 
 
 def _others(readings: Sequence[TokenReading], now: float) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def _others(readings: Sequence[TokenReading], now: float) -> tuple[str, ...]:
         if reading.state == "absent" or reading.store is None:
             continue
         until = f" for {_span(reading.expires_at - now)}" if reading.usable and reading.expires_at else ""
-        lines.append(f"{reading.store.title} has its own login: {reading.state}{until} ({reading.place})")
+        lines.append(f"{reading.store.title} has its own login: {reading.state}{until} ({_place(reading)})")
     return tuple(lines) if len(lines) > 1 else ()
 
 
@@ -130,7 +130,7 @@ def _judged(reading: TokenReading, now: float, more: tuple[str, ...] = ()) -> Lo
     if reading.usable:
         return _usable(reading, now, more)
     state, sentence, steps, rule = _refusal(reading, now)
-    return Login(state=state, sentence=sentence, details=(reading.place, *more), next_steps=steps, rule=rule)
+    return Login(state=state, sentence=sentence, details=(_place(reading), *more), next_steps=steps, rule=rule)
 
 
 def _usable(reading: TokenReading, now: float, more: tuple[str, ...]) -> Login:
@@ -142,12 +142,12 @@ def _usable(reading: TokenReading, now: float, more: tuple[str, ...]) -> Login:
         sentence = f"{sentence}, but blanks or a line feed stand around it"
         mend.append('strip it, or clients end in "Connection error.":  TOKEN=$(tr -d " \\n\\r" < FILE)')
     if reading.open_to_others:
-        mend.append(f"other users of this machine can read it:  chmod 600 {reading.place}")
+        mend.append(f"other users of this machine can read it:  chmod 600 {_place(reading)}")
     soon = left is not None and left < _HOUR
     if soon:
         mend.append(f"renew it before a long run:  {(reading.store or STORES[0]).renew}")
     state = "soon" if soon else "loose" if mend else "ready"
-    details = (reading.place, *more)
+    details = (_place(reading), *more)
     rule = "http-header-newline" if reading.padded else ""
     return Login(
         state=state,
@@ -164,14 +164,14 @@ def _refusal(reading: TokenReading, now: float) -> tuple[str, str, tuple[str, ..
     """State, sentence, next steps and rule for a place without a usable token."""
     store = reading.store or STORES[0]
     again = f"{store.login}   (in a terminal: it asks you to open a page)"
-    aside = f"mv {reading.place} {reading.place}.old && {store.login}"
+    aside = f"mv {_place(reading)} {_place(reading)}.old && {store.login}"
     if reading.state == "expired":
         return _expired(reading, now, store.renew, again)
     table: dict[str, tuple[str, tuple[str, ...], str]] = {
         "absent": ("the token file is not there", (again,), "service-globus-no-token"),
         "unreadable": (
             f"the token file cannot be read: {reading.detail}",
-            (f"ls -l {reading.place}   (it must be a file of yours, mode 600)",),
+            (f"ls -l {_place(reading)}   (it must be a file of yours, mode 600)",),
             "",
         ),
         "damaged": (
@@ -205,7 +205,10 @@ def _expired(reading: TokenReading, now: float, renew: str, again: str) -> tuple
     since = _span(now - (reading.expires_at or now))
     if not reading.refreshable:
         sentence = f"the token expired {since} ago and nothing is stored that could renew it"
-        steps = (again, "a job without a terminal cannot ask for it (CommandLineLoginFlowEOFError): log in before")
+        steps: tuple[str, ...] = (
+            again,
+            "a job without a terminal cannot ask for it (CommandLineLoginFlowEOFError): log in before",
+        )
         return "expired", sentence, steps, "service-globus-eof"
     if reading.dead:
         sentence = f"the token expired {since} ago, and the stored login is older than six months: it has ended, too"
@@ -216,6 +219,14 @@ def _expired(reading: TokenReading, now: float, renew: str, again: str) -> tuple
         "if it says GlobusConnectionError, the login service is not reached from here: set https_proxy",
     )
     return "expired", f"the token expired {since} ago; the stored login can renew it", steps, "service-token-expired"
+
+
+def _place(reading: TokenReading) -> str:
+    """Where it stands, as a shell takes it."""
+    home = os.path.expanduser("~").rstrip("/")  # noqa: PTH111 - never raises
+    if home and reading.place.startswith(f"{home}/"):
+        return f"~{reading.place.removeprefix(home)}"
+    return reading.place
 
 
 def _span(seconds: float) -> str:

@@ -472,7 +472,8 @@ def _metis_numbers(usage: dict[str, Any], begin: float, first: float | None) -> 
 
 def _metis_answer(answer: dict[str, Any], begin: float) -> dict[str, Any]:
     plain = _vllm(answer, "message")
-    usage = _metis_numbers(answer.get("usage") or {}, begin, None)
+    made = (answer.get("usage") or {}).get("completion_tokens", 0)
+    usage = _metis_numbers(answer.get("usage") or {}, begin, begin + (time.time() - begin) / (made + 1))
     return {**plain, "created": time.time(), "system_fingerprint": "fastcoe", "usage": usage}
 
 

@@ -1,0 +1,79 @@
+"""The client packages of an environment: which are there, and whether importing and using them works, by ``check``.
+
+Nothing of the environment is run.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from doctor.checks.examine import Options, examine_environment
+from doctor.model import Environment, Finding, Severity
+from doctor.probe.environment import probe_environment
+from doctor.probe.files import DiskFiles
+from doctor.rulebook.load import load_rulebook
+
+CLIENTS: dict[str, str] = {
+    "openai": "openai",
+    "globus-sdk": "globus_sdk",
+    "alcf-tokens": "alcf_tokens",
+    "alcf-ai": "alcf_ai",
+    "langchain-openai": "langchain_openai",
+    "langchain-sambanova": "langchain_sambanova",
+    "sambanova": "sambanova",
+    "litellm": "litellm",
+    "guidellm": "guidellm",
+    "datasets": "datasets",
+}
+"""Distributions with which people ask these services, and what they import of them (the entries of the check)."""
+_NO_LOSS = frozenset({"test", "this", "antigravity", "idlelib", "turtledemo", "lib2to3", "turtle", "__main__"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """``present``: pins of the clients; ``findings``: errors and warnings about them; ``crashed``: failed checks."""
+
+    environment: Environment
+    present: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    crashed: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What really fails."""
+        return tuple(finding for finding in self.findings if finding.severity is Severity.ERROR)
+
+
+def examine_clients(path: str, rules: Sequence[str] = ()) -> Packages:
+    """Check an environment with imports followed from its clients only.
+
+    Raises ``NotAnEnvironmentError`` and ``RuleError``.
+    """
+    environment = probe_environment(path)
+    names = {d.name: d for d in environment.distributions}
+    present = [name for name in CLIENTS if name in names]
+    if not present:
+        return Packages(environment=environment, present=(), findings=())
+    options = Options(stack="none", entries=tuple(CLIENTS[name] for name in present), rules=tuple(rules))
+    rulebook = load_rulebook(rules, kinds=("breakage", "stack", "native"))
+    report = examine_environment(environment, DiskFiles(), rulebook, options)
+    telling = tuple(finding for finding in report.findings if finding.severity is not Severity.NOTE)
+    return Packages(
+        environment=environment,
+        present=tuple(names[name].pin for name in present),
+        findings=telling,
+        crashed=tuple(crash.reason for crash in report.crashed),
+    )
+
+
+def hiding_files(folder: str) -> tuple[str, ...]:
+    """Files in a folder that a script started there would import instead of a client or of Python's own modules."""
+    try:
+        names = sorted(path.name for path in Path(folder).iterdir())
+    except OSError:
+        return ()
+    wanted = (set(sys.stdlib_module_names) | set(CLIENTS.values()) | {"httpx", "httpx2"}) - _NO_LOSS
+    return tuple(name for name in names if name.endswith(".py") and name.removesuffix(".py") in wanted)
