@@ -70,6 +70,7 @@ class Faults:
     delay: float = 0.0
     broken_after: int = -1
     silent: bool = False
+    blank: bool = False
     reasoning_tokens: int | None = None
     no_choices: bool = False
     finish: str = ""
@@ -97,6 +98,7 @@ class Generator:
         words = [f" {_WORDS[(seed + 7 * i) % len(_WORDS)]}" for i in range(self.answer_tokens)]
         if sum_asked:
             words = [str(int(sum_asked[1]) + int(sum_asked[2]))]
+        words = [" "] if self.faults.blank else words
         made = [("reasoning", f" think{i}") for i in range(reasoning)]
         made += [] if self.faults.silent else [("content", word) for word in words]
         limit = int(body.get("max_tokens") or 10**9)

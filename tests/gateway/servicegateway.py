@@ -85,6 +85,7 @@ class Gateway:
     rate: int = 10
     era: str = "today"
     stream_silence: float = 30.0
+    error_id: str = "chatcmpl-api-error"
     requests: list[tuple[str, str]] = field(default_factory=list)
     triggered: set[str] = field(default_factory=set)
     recent: dict[str, deque[float]] = field(default_factory=dict)
@@ -352,7 +353,7 @@ class Handler(BaseHTTPRequestHandler):
             raise error(503, "internal_endpoint_error", f"{body['model']!r} is not currently live on Metis.")
         begin = time.time()
         if body.get("stream"):
-            return self._sse(_metis_chunks(cluster, model, body, begin))
+            return self._sse(_metis_chunks(cluster, model, body, self.gateway.error_id))
         url = "https://metis.internal/v1/chat/completions"
         try:
             answer = model.peer.complete(body, cluster.limit)
@@ -477,9 +478,9 @@ def _metis_answer(answer: dict[str, Any], begin: float) -> dict[str, Any]:
     return {**plain, "created": time.time(), "system_fingerprint": "fastcoe", "usage": usage}
 
 
-def _metis_chunks(cluster: Cluster, model: Model, body: dict[str, Any], begin: float) -> Iterator[bytes]:
+def _metis_chunks(cluster: Cluster, model: Model, body: dict[str, Any], error_id: str) -> Iterator[bytes]:
     """Chunks as they come; an error becomes an assistant's text with finish "stop", and status 200 is already out."""
-    url = "https://metis.internal/v1/chat/completions"
+    url, begin = "https://metis.internal/v1/chat/completions", time.time()
     first = None
     try:
         try:
@@ -501,7 +502,7 @@ def _metis_chunks(cluster: Cluster, model: Model, body: dict[str, Any], begin: f
     except ValueError as problem:
         yield _event(
             {
-                "id": "chatcmpl-api-error",
+                "id": error_id,
                 "object": "chat.completion.chunk",
                 "created": int(time.time()),
                 "model": body["model"],
