@@ -20,8 +20,10 @@ MOST_SECONDS = 180.0
 """Seconds that the whole search may take."""
 MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""
-GOOD_ENOUGH = 8
+GOOD_ENOUGH = 16
 """Further moves that are looked at once one works, in search of a smaller one."""
+_MOVED = 3
+"""What changing something that is there weighs beside adding something."""
 
 Identity = tuple[str, tuple[str, ...], str, str]
 
@@ -163,14 +165,13 @@ def explained(report: Report) -> set[str]:
 
 def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tuple[Trial | None, str]:
     """The cheapest proven move for one finding, or why there is none."""
-    trials: list[Trial] = []
+    best: Trial | None = None
     refused: list[tuple[Move, str]] = []
-    declined: list[str] = []
     examined = first = 0
     for move in moves_for(finding, scene, state.target):
         if examined >= MOST_TRIALS or time.monotonic() > deadline:
             break
-        if trials and (min(t.cost for t in trials)[:3] <= (0, 1, 0) or examined - first > GOOD_ENOUGH):
+        if best and (best.cost[:3] <= (0, _MOVED, 0) or examined - first > GOOD_ENOUGH):
             break
         forbidden = move.forbidden(scene)
         if forbidden and not scene.policy.unsafe:
@@ -178,27 +179,25 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
             continue
         examined += 1
         try:
-            trial = _try(finding, move, state, scene)
-        except Declined as reason:
-            declined.append(str(reason))
-            continue
-        except TransactionError as reason:
-            declined.append(str(reason))
+            trial = _try(finding, move, state, scene, best)
+        except (Declined, TransactionError):
             continue
         if trial:
-            trials.append(trial)
+            best = min(best or trial, trial, key=lambda t: t.cost)
             first = first or examined
             if move.rank == 0:  # named by a rule or by the finding itself: known to be right, now proven here
                 break
-    if trials:
-        return min(trials, key=lambda t: t.cost), ""
+    if best:
+        return best, ""
     return None, _why_not(finding, refused, state, scene)
 
 
-def _try(finding: Finding, move: Move, state: Found, scene: Scene) -> Trial | None:
-    """Examine what a move leads to; None when it does not cure the finding or wakes another."""
+def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial | None = None) -> Trial | None:
+    """Examine what a move leads to; None when it does not cure the finding, wakes another, or is no better."""
     scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
     target = _permitted(complete(move.target(state.target, scene), scene), scene)
+    if _hopeless(target, best, scene):
+        return None
     certain = True
     if finding.chain and finding.evidence is Evidence.STATIC and move.rank > 0:
         # a guess: quicker than all checks, which follow; and it tells whether silence means that the import ends well
@@ -240,22 +239,33 @@ def _cost(target: Target, before: Report, after: Report, scene: Scene) -> tuple[
     The first counts errors that are left about what it touches: a version that cures one of two breaks of the same
     pair would need a second move for the other.
     """
-    environment = scene.environment
-    moved = changes(target, environment)
     known = {identity(f) for f in before.findings}
     warnings = sum(f.severity is Severity.WARNING and identity(f) not in known for f in after.findings)
     left = [f for f in after.findings if f.severity is Severity.ERROR]
     still = sum(bool(target.names & {subject_name(s) for s in f.subjects}) for f in left)
-    asked = sum(bool((d := environment.distribution(c.name)) and d.requested) for c in moved)
+    size = _size(target, scene)
+    return (still, size[0], warnings, *size[1:], len(left))
+
+
+def _size(target: Target, scene: Scene) -> tuple[int, ...]:
+    """How much a target changes: of what is there (what comes new weighs less), of what was asked for, how far."""
+    environment = scene.environment
+    moved = changes(target, environment)
+    touched = sum(c.before is not None for c in moved) + len(reinstalled(target, environment))
     return (
-        still,
-        len(moved) + len(reinstalled(target, environment)) + len(target.remove_paths),
-        warnings,
-        len(left),
-        asked,
+        _MOVED * (touched + len(target.remove_paths)) + sum(c.before is None for c in moved),
+        sum(bool((d := environment.distribution(c.name)) and d.requested) for c in moved),
         max((level(c.before, c.after) for c in moved), default=0),
         sum(is_downgrade(c) for c in moved),
     )
+
+
+def _hopeless(target: Target, best: Trial | None, scene: Scene) -> bool:
+    """However well the target may work, the best trial is at least as small."""
+    if best is None:
+        return False
+    size = _size(target, scene)
+    return (0, size[0], 0, *size[1:], 0) >= (*best.cost[:-1], 0)
 
 
 def _why_not(finding: Finding, refused: list[tuple[Move, str]], state: Found, scene: Scene) -> str:
