@@ -99,6 +99,6 @@ def _examined_snapshot(path: str, venv: str | None, options: Options, settings: 
         raise UsageError("Give an environment or --snapshot, not both.")
     from doctor.index.index import open_index  # noqa: PLC0415
     from doctor.probe.snapshot import load_snapshot  # noqa: PLC0415
-    from doctor.triage.snapshot_files import examine_snapshot  # noqa: PLC0415
+    from doctor.triage.snapshot_check import examine_snapshot  # noqa: PLC0415
 
     return examine_snapshot(load_snapshot(path), options, open_index(offline=settings.offline))

@@ -11,6 +11,7 @@ from doctor.probe.files import DiskFiles
 from doctor.probe.locate import resolve_environment_path
 from doctor.probe.snapshot import dump_snapshot, take_snapshot
 from doctor.render.escape import shown
+from doctor.triage.snapshot_check import machine_findings
 
 
 @click.command()
@@ -24,6 +25,7 @@ def snapshot(venv: str | None, output: str) -> int:
     """
     path = resolve_environment_path(venv)
     with progress(f"reading {shown(path)}", current_settings()):
-        text = dump_snapshot(take_snapshot(probe_environment(path), DiskFiles()))
+        environment, files = probe_environment(path), DiskFiles()
+        text = dump_snapshot(take_snapshot(environment, files, machine_findings(environment, files)))
     deliver(text, output)
     return 0

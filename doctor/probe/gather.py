@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from posixpath import normpath
 
-from doctor.model import Distribution, Environment, FileView
+from doctor.model import Environment, FileView
 
 _SCRIPT_BYTES = 400
 _STDLIB_FILES = 4000
+_ROOTS = 200
 _STDLIB_LEFT_OUT = frozenset(
     [
         "__pycache__",
@@ -26,15 +27,44 @@ _STDLIB_LEFT_OUT = frozenset(
 )
 
 
-def local_places(distribution: Distribution, environment: Environment) -> list[str]:
-    """Directories of a distribution whose code no index has."""
-    origin = distribution.direct_url
-    if distribution.kind == "egg-link" or (origin and origin.editable):
-        here = normpath(distribution.location)
-        return [] if here in environment.site_dirs else [here]
-    if origin and origin.url.startswith("file:"):
-        return [f"{distribution.location}/{top}" for top in distribution.top_level]
-    return []
+def local_places(environment: Environment, files: FileView) -> list[str]:
+    """Directories and files of code that no index has: what ``.pth`` files and editable installs point to."""
+    interpreter = environment.interpreter
+    known = {*environment.site_dirs, *(interpreter.stdlib_paths if interpreter else ())}
+    known |= {entry.path for entry in environment.search_path if entry.origin in ("stdlib", "site")}
+    added = [entry.path for entry in environment.search_path if entry.path not in known]
+    linked = [d.location for d in environment.distributions if d.kind == "egg-link" and d.location not in known]
+    unpacked = [
+        f"{d.location}/{top}"
+        for d in environment.distributions
+        if d.direct_url and not d.direct_url.editable and d.direct_url.url.startswith("file:")
+        for top in d.top_level
+    ]
+    places = dict.fromkeys(map(normpath, (*added, *linked, *environment.editable.values(), *unpacked)))
+    return [place for place in places if files.facts(place) is not None]
+
+
+def import_roots(paths: Iterable[str]) -> tuple[str, ...]:
+    """The uppermost packages and modules among recorded paths (relative to site-packages), dotted.
+
+    Of a namespace package the parts that the distribution itself brings, not the namespace.
+    """
+    modules = [path for path in paths if path.endswith((".py", ".so", ".pyc")) and not path.startswith(("../", "/"))]
+    packages = {path.rpartition("/")[0] for path in modules if path.rpartition("/")[2].startswith("__init__.")}
+    roots: dict[str, None] = {}
+    for path in modules:
+        parts = path.split("/")
+        above = ("/".join(parts[:length]) for length in range(1, len(parts)))
+        root = next((place for place in above if place in packages), "") or _module_path(path)
+        if root and all(part.isidentifier() for part in root.split("/")):
+            roots[root.replace("/", ".")] = None
+    return tuple(sorted(roots))[:_ROOTS]
+
+
+def _module_path(path: str) -> str:
+    """A module's path without what follows its name."""
+    place, mark, name = path.rpartition("/")
+    return f"{place}{mark}{name.partition('.')[0]}"
 
 
 def scripts_of(environment: Environment, files: FileView) -> dict[str, str]:

@@ -17,10 +17,10 @@ from typing import Any
 
 from doctor import __version__
 from doctor.errors import UsageError
-from doctor.model import Distribution, Environment, FileView, RecordedFile
+from doctor.model import Distribution, Environment, FileView, Finding, RecordedFile
 from doctor.probe.codec import build, compact, lines
-from doctor.probe.gather import local_places, present_programs, scripts_of, stdlib_files
-from doctor.probe.local_imports import imported_modules
+from doctor.probe.gather import import_roots, local_places, present_programs, scripts_of, stdlib_files
+from doctor.probe.local_imports import outlines
 from doctor.probe.records import recorded_files
 from doctor.probe.redact import Redactor
 
@@ -62,11 +62,13 @@ class FilesOf:
     """The files of one distribution: how many, how large, which differ from RECORD.
 
     ``digest`` is over the recorded paths and hashes, so that a wheel of the index can be known as the same build.
+    ``roots`` are the modules and packages that it brings, the uppermost of each tree, dotted.
     """
 
     count: int = 0
     size: int = 0
     digest: str = ""
+    roots: tuple[str, ...] = ()
     deviating: tuple[Deviation, ...] = ()
     more: int = 0
 
@@ -76,8 +78,9 @@ class Snapshot:
     """A saved patient. ``files`` are by metadata path, ``scripts`` the first bytes of what is in its bin.
 
     ``present`` are programs that these lines name and that exist. ``stdlib`` are the files of the standard library,
-    relative to the first of its directories that has them. ``reaches`` are the modules that local (editable or
-    unrecorded) code imports at its top level.
+    relative to the first of its directories that has them. ``local`` are the outlines of code that no index has, by
+    path (see ``local_imports``).
+    ``machine`` are findings about compiled code, made where it runs: they need the libraries of that machine.
     """
 
     environment: Environment
@@ -87,17 +90,17 @@ class Snapshot:
     scripts: Mapping[str, str] = field(default_factory=dict)
     present: tuple[str, ...] = ()
     stdlib: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    reaches: tuple[str, ...] = ()
+    local: Mapping[str, str] = field(default_factory=dict)
+    machine: tuple[Finding, ...] = ()
 
 
-def take_snapshot(environment: Environment, files: FileView) -> Snapshot:
-    """Everything that the checks need of a patient, secrets removed."""
+def take_snapshot(environment: Environment, files: FileView, machine: tuple[Finding, ...] = ()) -> Snapshot:
+    """Everything that the checks need of a patient, secrets removed; ``machine`` as in ``Snapshot``."""
     facts = {
         d.metadata_path: _files_of(recorded_files(d, files), d, files)
         for d in environment.distributions
         if d.metadata_path and d.has_record
     }
-    local = [place for d in environment.distributions for place in local_places(d, environment)]
     scripts = scripts_of(environment, files)
     snapshot = Snapshot(
         environment=environment,
@@ -107,7 +110,8 @@ def take_snapshot(environment: Environment, files: FileView) -> Snapshot:
         scripts=scripts,
         present=present_programs(environment, scripts, files),
         stdlib=stdlib_files(environment, files),
-        reaches=imported_modules(dict.fromkeys([*environment.editable.values(), *local]), files),
+        local=outlines(local_places(environment, files), files),
+        machine=machine,
     )
     return _redacted(snapshot)
 
@@ -123,7 +127,8 @@ def dump_snapshot(snapshot: Snapshot) -> str:
         "scripts": dict(sorted(snapshot.scripts.items())),
         "present": list(snapshot.present),
         "stdlib": {path: " ".join(names) for path, names in sorted(snapshot.stdlib.items())},
-        "reaches": list(snapshot.reaches),
+        "local": dict(sorted(snapshot.local.items())),
+        "machine": compact([asdict(finding) for finding in snapshot.machine]),
     }
     return lines(value)
 
@@ -163,7 +168,8 @@ def parse_snapshot(data: bytes, path: str = "the snapshot") -> Snapshot:
             scripts={str(k): str(v) for k, v in dict(value.get("scripts", {})).items()},
             present=tuple(str(name) for name in value.get("present", ())),
             stdlib={str(k): tuple(str(v).split()) for k, v in dict(value.get("stdlib", {})).items()},
-            reaches=tuple(str(name) for name in value.get("reaches", ())),
+            local={str(k): str(v) for k, v in dict(value.get("local", {})).items()},
+            machine=build(tuple[Finding, ...], value.get("machine", ()), "machine"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is a damaged snapshot: {error}.") from None
@@ -204,7 +210,12 @@ def _files_of(recorded: tuple[RecordedFile, ...], distribution: Distribution, fi
             deviating.append(Deviation(path=entry.path, state="changed", size=facts.size))
     more = max(0, len(deviating) - _DEVIATIONS)
     return FilesOf(
-        count=len(recorded), size=size, digest=record_digest(rows), deviating=tuple(deviating[:_DEVIATIONS]), more=more
+        count=len(recorded),
+        size=size,
+        digest=record_digest(rows),
+        roots=import_roots(path for path, _ in rows),
+        deviating=tuple(deviating[:_DEVIATIONS]),
+        more=more,
     )
 
 
@@ -221,6 +232,8 @@ def _redacted(snapshot: Snapshot) -> Snapshot:
         scripts=clean["scripts"],
         present=tuple(clean["present"]),
         stdlib={redact(path): names for path, names in snapshot.stdlib.items()},
+        local=clean["local"],
+        machine=build(tuple[Finding, ...], clean["machine"], "machine"),
     )
 
 
