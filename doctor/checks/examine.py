@@ -9,6 +9,7 @@ from shlex import join
 
 from doctor.checks.examination import Examination
 from doctor.checks.known_cures import with_known_cures
+from doctor.checks.left_out import left_out
 from doctor.checks.run import run_checks
 from doctor.errors import UsageError
 from doctor.model import Depth, Environment, FileView, Finding, Fix, RecordedFile, Report, Severity
@@ -82,7 +83,7 @@ def examine_environment(environment: Environment, files: FileView, rulebook: Rul
         UsageError: no stack has the id that was asked for.
     """
     stack = _stack(options.stack, rulebook, environment)
-    assumed = {**_provided(stack), **options.assumed}
+    assumed = {**_provided(stack), **left_out(environment), **options.assumed}
     patient = environment.with_assumed(assumed)
     examination = Examination(
         environment=patient,
