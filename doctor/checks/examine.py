@@ -1,4 +1,8 @@
-"""A path and what to look for -> a Report: the one way in which every command examines a patient."""
+"""A path and what to look for -> a Report: the one way in which every command examines a patient.
+
+What only an examination needs is imported when there is one: a verdict that still holds is told in the time that these
+imports would take.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,19 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from shlex import join
+from typing import TYPE_CHECKING
 
-from doctor.checks.examination import Examination
-from doctor.checks.known_cures import with_known_cures
-from doctor.checks.left_out import left_out
-from doctor.checks.run import run_checks
+from doctor.checks import verdicts
 from doctor.errors import UsageError
 from doctor.model import Depth, Environment, FileView, Finding, Fix, RecordedFile, Report, Severity
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
-from doctor.probe.records import recorded_files
 from doctor.probe.witness import WitnessedFiles
-from doctor.rulebook.load import load_rulebook
-from doctor.rulebook.match import recognise
-from doctor.rulebook.rules import Rulebook, Stack
+
+if TYPE_CHECKING:
+    from doctor.rulebook.rules import Rulebook, Stack
 
 NO_STACK = "none"
-_KINDS = ("breakage", "stack", "native")  # log rules are for triage, and a hundred regular expressions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +54,23 @@ def examine(path: str, options: Options) -> Report:
         UsageError: no stack has the id that was asked for.
     """
     started = time.monotonic()
-    rulebook = load_rulebook(options.rules, _KINDS)
     environment = probe_environment(path, timeout=options.timeout)
-    report = _recalled_or_examined(environment, rulebook, options)
+    report = _recalled_or_examined(environment, options)
     return replace(report, tally=replace(report.tally, seconds=time.monotonic() - started))
 
 
-def _recalled_or_examined(environment: Environment, rulebook: Rulebook, options: Options) -> Report:
+def _recalled_or_examined(environment: Environment, options: Options) -> Report:
     """The verdict of the last time if it would be the same again, else a new one, which is kept for the next time."""
-    from doctor.checks import verdicts  # noqa: PLC0415 - only where there is a disk to compare with
-
-    place = verdicts.place_of(environment, rulebook, options)
-    if place is None:
-        return examine_environment(environment, DiskFiles(), rulebook, options)
-    known = verdicts.recalled(place, environment)
+    place = verdicts.place_of(environment, options)
+    known = verdicts.recalled(place, environment) if place else None
     if known is not None:
         return replace(known, fail_on=options.fail_on)
-    files = WitnessedFiles()
-    report = examine_environment(environment, files, rulebook, options)
-    verdicts.keep(place, report, files)
+    from doctor.rulebook.load import load_rulebook  # noqa: PLC0415 - see above
+
+    files = WitnessedFiles() if place else DiskFiles()
+    report = examine_environment(environment, files, load_rulebook(options.rules, verdicts.RULE_KINDS), options)
+    if place and isinstance(files, WitnessedFiles):
+        verdicts.keep(place, report, files)
     return report
 
 
@@ -82,6 +80,11 @@ def examine_environment(environment: Environment, files: FileView, rulebook: Rul
     Raises:
         UsageError: no stack has the id that was asked for.
     """
+    from doctor.checks.examination import Examination  # noqa: PLC0415 - see above
+    from doctor.checks.known_cures import with_known_cures  # noqa: PLC0415
+    from doctor.checks.left_out import left_out  # noqa: PLC0415
+    from doctor.checks.run import run_checks  # noqa: PLC0415
+
     stack = _stack(options.stack, rulebook, environment)
     assumed = {**_provided(stack), **left_out(environment), **options.assumed}
     patient = environment.with_assumed(assumed)
@@ -117,6 +120,8 @@ class Records(Mapping[str, tuple[RecordedFile, ...]]):
 
     def __getitem__(self, key: str) -> tuple[RecordedFile, ...]:
         if key not in self._known:
+            from doctor.probe.records import recorded_files  # noqa: PLC0415 - see above
+
             self._known[key] = recorded_files(self._distributions[key], self._files)
         return self._known[key]
 
@@ -163,6 +168,8 @@ def _stack(wanted: str, rulebook: Rulebook, environment: Environment) -> Stack |
     if wanted == NO_STACK:
         return None
     if not wanted:
+        from doctor.rulebook.match import recognise  # noqa: PLC0415 - see above
+
         return recognise(rulebook, environment)
     stack = rulebook.stack(wanted)
     if stack is None:

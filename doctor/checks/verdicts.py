@@ -27,15 +27,16 @@ from typing import TYPE_CHECKING, Any
 from doctor.model import Depth, Environment, Finding, Report, Tally
 from doctor.probe.cache import cache_directory, interpreter_key
 from doctor.probe.codec import build
-from doctor.probe.stdlib_names import examine_stdlib
 from doctor.probe.witness import Recollection, WitnessedFiles
-from doctor.rulebook.rules import Rulebook
-from doctor.rulebook.sources import NAMES_FILE, builtin_directory
+from doctor.rulebook.sources import NAMES_FILE, RuleFile, builtin_directory, builtin_files, builtin_ids, files_at
 
 if TYPE_CHECKING:
     from doctor.checks.examine import Options
 
-_FORMAT = 1
+RULE_KINDS = ("breakage", "stack", "native")
+"""The rules that an examination needs; log rules are for triage, and a hundred regular expressions."""
+
+_FORMAT = 2
 _CHECKSUM = 16
 _MOST = 64
 _MOST_BYTES = 64 * 1024 * 1024
@@ -49,8 +50,12 @@ class Place:
     key: bytes
 
 
-def place_of(environment: Environment, rulebook: Rulebook, options: Options) -> Place | None:
-    """The place for a question's verdict; None when it must not be kept or there is no place."""
+def place_of(environment: Environment, options: Options) -> Place | None:
+    """The place for a question's verdict; None when it must not be kept or there is no place.
+
+    Raises:
+        RuleError: a place of rules that the options name cannot be used.
+    """
     folder = cache_directory(os.environ)
     if not folder or options.fresh or options.depth is Depth.FULL:
         return None
@@ -63,12 +68,12 @@ def place_of(environment: Environment, rulebook: Rulebook, options: Options) -> 
     question = (environment.path, options.depth.value, options.stack, options.entries, assumed, options.rules)
     programs = any(entry.endswith((".py", ".ipynb")) for entry in options.entries)
     try:
-        folder_now = os.getcwd() if programs else ""  # noqa: PTH109 - plain strings
-        doctor = (_FORMAT, sys.version, _own_code(), Path(builtin_directory(), NAMES_FILE).read_bytes())
+        here = os.getcwd() if programs else ""  # noqa: PTH109 - plain strings
+        doctor = (_FORMAT, sys.version, _own_code(), _rules(options.rules))
     except OSError:
         return None
     who = (os.geteuid(), os.getegid(), os.getgroups())
-    everything = repr((doctor, question, folder_now, who, interpreter, environment, rulebook))
+    everything = repr((doctor, question, here, who, interpreter, environment))
     name = hashlib.blake2b(repr(question).encode("utf-8", "backslashreplace"), digest_size=10).hexdigest()
     return Place(
         path=f"{os.path.dirname(folder)}/verdicts/{name}",  # noqa: PTH120 - plain strings
@@ -86,10 +91,11 @@ def recalled(place: Place, environment: Environment) -> Report | None:
         if not recollection.holds():
             return None
         report = _report(json.loads(kept["found"]), environment)
+        refreshed = recollection.refreshed()
     except (OSError, LookupError, TypeError, ValueError, EOFError, AttributeError):
         return None
-    if recollection.refreshed:
-        _write(place, kept["seen"], kept["found"])
+    if refreshed is not None:
+        _write(place, refreshed, kept["found"])
     else:
         with suppress(OSError):
             os.utime(place.path)
@@ -98,6 +104,8 @@ def recalled(place: Place, environment: Environment) -> Report | None:
 
 def keep(place: Place, report: Report, files: WitnessedFiles) -> None:
     """Keep what an examination has found, for ``recalled``; never raises for what cannot be kept."""
+    from doctor.probe.stdlib_names import examine_stdlib  # noqa: PLC0415 - only after an examination
+
     patient = report.environment
     interpreter = patient.interpreter if patient else None
     if (
@@ -168,6 +176,15 @@ def _sweep(folder: str) -> None:
     for _time, path in present[: max(0, len(present) - _MOST + 1)]:
         with suppress(OSError):
             os.unlink(path)  # noqa: PTH108 - plain strings
+
+
+def _rules(extra: tuple[str, ...]) -> list[object]:
+    """What the rules say, unread: their places and texts."""
+    names = Path(builtin_directory(), NAMES_FILE)
+    files = [*builtin_files(RULE_KINDS), RuleFile(path=names, label=NAMES_FILE)]
+    for place in extra:
+        files += files_at(place)
+    return [list(builtin_ids()), [(str(file.path), file.label, file.path.read_bytes()) for file in files]]
 
 
 def _own_code() -> list[tuple[str, int, int]]:
