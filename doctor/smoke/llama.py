@@ -50,7 +50,7 @@ def make_bench(environment: Environment, options: recipe.Options, directory: Pat
     return Bench(patient=patient, options=options, directory=directory, knowledge=known(environment))
 
 
-def climb(bench: Bench, on_system: OnSystem) -> Climbed:
+def climb(bench: Bench, on_system: OnSystem | None = None) -> Climbed:
     """Try the rungs one after the other; after a failure the rest is skipped.
 
     The run's directory is made, and emptied of what is large when nothing failed and nobody wants to keep it.
@@ -68,7 +68,7 @@ def climb(bench: Bench, on_system: OnSystem) -> Climbed:
     return result
 
 
-def _outcomes(bench: Bench, on_system: OnSystem) -> Iterator[Outcome]:
+def _outcomes(bench: Bench, on_system: OnSystem | None) -> Iterator[Outcome]:
     stopped = ""
     for name in recipe.RUNGS:
         if name not in bench.options.rungs:
@@ -87,10 +87,10 @@ def _outcomes(bench: Bench, on_system: OnSystem) -> Iterator[Outcome]:
                     stopped = name
 
 
-def _tries(bench: Bench, name: str, on_system: OnSystem) -> Iterator[Outcome]:
+def _tries(bench: Bench, name: str, on_system: OnSystem | None) -> Iterator[Outcome]:
     """One rung, or one for each batch size."""
     sizes = bench.options.batch_sizes
-    if name == recipe.APPLIANCE:
+    if name == recipe.APPLIANCE and on_system:
         yield from (on_system(bench, size) for size in sizes or (0,))
     elif name == recipe.TRAINING and sizes and recipe.APPLIANCE not in bench.options.rungs:
         yield from (climb_rung(bench, name, partial(train_on_cpu, batch_size=size)) for size in sizes)

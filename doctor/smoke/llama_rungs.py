@@ -6,21 +6,23 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from doctor.smoke import llama_recipe as recipe
 from doctor.smoke.ladder import Rung, Verdict
 from doctor.smoke.llama_run import INSIDE, Bench, Ran, run
-from doctor.smoke.llama_verdict import Fall, Outcome, bad_end, failed, last_lines, learned, points_of
+from doctor.smoke.llama_verdict import Fall, Outcome, Point, bad_end, failed, last_lines, learned, points_of
 from doctor.triage.digest import Digest
+from doctor.triage.lines import moment
 from doctor.triage.timeline import read_timeline
 
 
 def climb_rung(bench: Bench, name: str, attempt: Callable[[Bench], Outcome] | None = None) -> Outcome:
     """Try one rung, in its own way or in another, and take the time."""
     began = time.monotonic()
-    bench.audience.status(recipe.TITLES[name])
+    bench.audience.status(f"{recipe.TITLES[name]}: {recipe.DOING[name]}")
     outcome = (attempt or _RUNGS[name])(bench)
     return replace(outcome, rung=replace(outcome.rung, seconds=round(time.monotonic() - began, 1)))
 
@@ -60,7 +62,11 @@ def _imports(bench: Bench) -> Outcome:
         count = f"{told} of {len(bench.patient.entries)} entries can be imported"
         return replace(worst, rung=replace(worst.rung, details=(*worst.rung.details, count), measured=measured))
     modules = max((line.get("modules", 0) for line in taken[-1].told), default=0)
-    return Outcome(rung=replace(rung, sentence=f"{told} entries, {modules:,} modules", measured=measured))
+    return Outcome(
+        rung=replace(
+            rung, sentence=f"{told} entries are imported to their end ({modules:,} modules)", measured=measured
+        )
+    )
 
 
 def prepared(bench: Bench, place: Path, request: Mapping[str, Any], rung: Rung) -> Mapping[str, Any] | Outcome:
@@ -102,10 +108,10 @@ def _config(bench: Bench) -> Outcome:
     bad = bad_end(bench, ran, rung, "cszoo config validate")
     if bad:
         return bad
-    whose = "your configuration" if bench.options.params else "the shipped params_llama2_7b.yaml, its data made here,"
+    whose = "your configuration" if bench.options.params else "the shipped params_llama2_7b.yaml with data made here"
     if not ran.digest.count(bench.pattern("cerebras-stage-config-valid")):
         return failed(rung, "cszoo config validate ended without saying that the configuration is valid")
-    return Outcome(rung=replace(rung, sentence=f"{whose} is valid", measured=used(ran)))
+    return Outcome(rung=replace(rung, sentence=f"cszoo config validate: {whose} is valid", measured=used(ran)))
 
 
 def _training(bench: Bench) -> Outcome:
@@ -115,7 +121,7 @@ def _training(bench: Bench) -> Outcome:
 def train_on_cpu(bench: Bench, batch_size: int) -> Outcome:
     """Train on the CPU; with a batch size (0: the configuration's) the rung is named for it."""
     name = f"{recipe.TRAINING}-{batch_size}" if batch_size else recipe.TRAINING
-    rung = empty(name, recipe.TITLES[recipe.TRAINING] + (f", batch size {batch_size}" if batch_size else ""))
+    rung = empty(name, f"CPU, batch {batch_size}" if batch_size else "")
     place = bench.directory / name
     summary = prepared(bench, place, _cpu_request(bench, place, batch_size), rung)
     if isinstance(summary, Outcome):
@@ -151,7 +157,14 @@ def trained(bench: Bench, ran: Ran, rung: Rung, summary: Mapping[str, Any], fall
     """What came out of a training that ended."""
     points = points_of(ran.digest, bench.pattern("cerebras-stage-progress"))
     losses = [[point.step, point.loss] for point in points]
-    rung = replace(rung, measured={**rung.measured, **training_numbers(points, summary), "losses": losses})
+    rung = replace(
+        rung,
+        measured={
+            **rung.measured,
+            **training_numbers(points, summary, moment(ran.digest.first_stamp)),
+            "losses": losses,
+        },
+    )
     bad = bad_end(bench, ran, rung, "cszoo fit")
     if bad:
         return bad
@@ -165,11 +178,13 @@ def trained(bench: Bench, ran: Ran, rung: Rung, summary: Mapping[str, Any], fall
     steps = summary.get("max_steps")
     verdict, sentence = learned(points, steps if isinstance(steps, int) else None, fall)
     if verdict is Verdict.FAILED:
-        return failed(rung, sentence, next_steps=(f"the whole output: {ran.log}",))
-    return Outcome(rung=replace(rung, verdict=verdict, sentence=sentence))
+        return failed(rung, f"cszoo fit: {sentence}", next_steps=(f"the whole output: {ran.log}",))
+    return Outcome(rung=replace(rung, verdict=verdict, sentence=f"cszoo fit: {sentence}"))
 
 
-def training_numbers(points: tuple[Any, ...], summary: Mapping[str, Any]) -> dict[str, object]:
+def training_numbers(
+    points: tuple[Point, ...], summary: Mapping[str, Any], started: datetime | None
+) -> dict[str, object]:
     """Rates of a training as scripts want them.
 
     ``steady_rate``: samples per second between the first and the last line of progress, by the run's own clock, so
@@ -180,6 +195,8 @@ def training_numbers(points: tuple[Any, ...], summary: Mapping[str, Any]) -> dic
     if not points:
         return numbers
     numbers["global_rate"] = points[-1].rate
+    if started and points[0].at and (started.tzinfo is None) == (points[0].at.tzinfo is None):
+        numbers["seconds_to_first_line"] = round((points[0].at - started).total_seconds(), 3)
     first, last = points[0], points[-1]
     if first.at and last.at and last.at > first.at and isinstance(batch, int) and last.step > first.step:
         seconds = (last.at - first.at).total_seconds() / (last.step - first.step)
@@ -221,7 +238,7 @@ def _compile(bench: Bench) -> Outcome:
         return bad
     if not ran.digest.count(bench.pattern("cerebras-stage-validated")):
         return failed(rung, "cszoo fit --validate_only ended without saying that the compile was validated")
-    sentence = "compiled locally for CSX; kernels and placement are the cluster's part"
+    sentence = "cszoo fit --validate_only: the 7B model compiles for CSX, as far as this is done without the cluster"
     measured = {**used(ran), "batch_size": summary.get("batch_size")}
     return Outcome(rung=replace(rung, sentence=sentence, measured=measured))
 

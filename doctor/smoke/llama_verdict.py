@@ -75,22 +75,23 @@ class Fall(StrEnum):
 def learned(points: tuple[Point, ...], steps: int | None, fall: Fall) -> tuple[Verdict, str]:
     """Whether losses are finite and fall, in a sentence; ``steps``: how many there should be (None: not known)."""
     losses = [(point.step, point.loss) for point in points if point.loss is not None]
-    if not losses:
-        return Verdict.FAILED, "it ended without a single line of progress"
     wrong = next(((step, loss) for step, loss in losses if not math.isfinite(loss)), None)
-    if wrong:
-        return Verdict.FAILED, f"the loss is {wrong[1]:g} at step {wrong[0]}"
+    if not losses or wrong or (steps and losses[-1][0] < steps):
+        return Verdict.FAILED, _unlearned(losses, wrong, steps)
     last_step, first, last = losses[-1][0], losses[0][1], losses[-1][1]
-    if steps and last_step < steps:
-        return Verdict.FAILED, f"it ended at step {last_step} of {steps}"
     said = f"loss {first:.3f} → {last:.3f}"
-    if fall is Fall.MAY:
-        return Verdict.PASSED, f"{last_step} steps, {said}"
-    if len(losses) == 1:
+    if len(losses) == 1 and fall is not Fall.MAY:
         return Verdict.WARNED, f"one line of progress only (loss {last:.3f}): whether the loss falls cannot be told"
-    if last >= first * (recipe.FALLEN if fall is Fall.MUST else 1.0):
+    if fall is not Fall.MAY and last >= first * (recipe.FALLEN if fall is Fall.MUST else 1.0):
         return (Verdict.FAILED if fall is Fall.MUST else Verdict.WARNED), f"the loss does not fall: {said}"
     return Verdict.PASSED, f"{last_step} steps, {said}"
+
+
+def _unlearned(losses: list[tuple[int, float]], wrong: tuple[int, float] | None, steps: int | None) -> str:
+    """Why a training is none, whatever its loss should do."""
+    if wrong:
+        return f"the loss is {wrong[1]:g} at step {wrong[0]}"
+    return f"it ended at step {losses[-1][0]} of {steps}" if losses else "it ended without a single line of progress"
 
 
 def bad_end(bench: Bench, ran: Ran, rung: Rung, doing: str) -> Outcome | None:
