@@ -20,8 +20,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "triage": ("doctor.cli.triage:triage", "Say what a pasted error, a log or a silent run means."),
     "smoke": ("doctor.cli.smoke:command", "Prove that a stack or a service does its job, rung by rung."),
     "imports": ("doctor.cli.imports:command", "Show what importing a module would do, without importing it."),
+    "create": ("doctor.cli.create:create", "Make an environment from a stack's known-good set."),
     "lock": ("doctor.cli.lock:lock", "Make a stack's set again, and show what differs."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
+    "drift": ("doctor.cli.drift:drift", "It worked on one day: what changed since, and what broke it."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),
 }
 

@@ -1,0 +1,293 @@
+"""The index as a resolver sees it: which files could be chosen for a name, and what each of them asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from resolvelib import AbstractProvider
+
+from doctor.errors import UsageError
+from doctor.index.index import Index
+from doctor.index.releases import Release, ReleaseFile, Window, best_wheel, python_allowed
+from doctor.model import Interpreter
+from doctor.rulebook.requirements import UNREADABLE, requirement
+from doctor.stacks.resolution_metadata import MetadataReader
+
+_UPPER = ("<", "<=", "~=")
+_NEVER = "<never>"
+"""A name that no distribution has: asking for it makes a candidate impossible."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ask:
+    """One requirement as it stands for a name, with or without extras."""
+
+    requirement: Requirement
+    extras: tuple[str, ...] = ()
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        """``name`` or ``name[extra,other]``."""
+        return _key(self.requirement.name, self.extras)
+
+    @property
+    def shown(self) -> str:
+        """As people write it."""
+        return self.why or f"{self.key}{self.requirement.specifier}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One version that could be chosen; ``file`` is None for what comes in another way."""
+
+    name: str
+    version: str
+    file: ReleaseFile | None
+    extras: tuple[str, ...] = ()
+
+    @property
+    def pin(self) -> str:
+        """``name==version``."""
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(kw_only=True)
+class IndexProvider(AbstractProvider[Ask, Candidate, str]):
+    """Answers the resolver's questions; ``left_out`` grows by what no index has (archives by URL)."""
+
+    index: Index
+    reader: MetadataReader
+    interpreter: Interpreter
+    window: Window
+    constraints: Sequence[str] = ()
+    present: Mapping[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    _order: dict[str, int] = field(default_factory=dict)
+    _limits: dict[str, SpecifierSet] = field(default_factory=dict)
+    _files: dict[tuple[str, str, bool], ReleaseFile | None] = field(default_factory=dict)
+    _asked: dict[tuple[str, str, tuple[str, ...]], tuple[Ask, ...]] = field(default_factory=dict)
+
+    def roots(self, texts: Iterable[str]) -> list[Ask]:
+        """What the user asks for, as far as its markers hold; raises ``UsageError`` for what is no requirement."""
+        for text in self.constraints:
+            parsed = _parsed(text)
+            if self._holds(parsed, ""):
+                self._limits[parsed.name] = self._limits.get(parsed.name, SpecifierSet()) & parsed.specifier
+        found = []
+        for text in texts:
+            parsed = _parsed(text)
+            if self._holds(parsed, "") and not self._from_elsewhere(parsed):
+                found.append(_ask(parsed))
+                self._order.setdefault(parsed.name, len(self._order))
+        return found
+
+    # ------------------------------------------------------------ what the resolver asks
+
+    def identify(self, requirement_or_candidate: Ask | Candidate) -> str:
+        """The name, with the extras: these are resolved as if they were distributions of their own."""
+        if isinstance(requirement_or_candidate, Ask):
+            return requirement_or_candidate.key
+        return _key(requirement_or_candidate.name, requirement_or_candidate.extras)
+
+    def get_preference(
+        self,
+        identifier: str,
+        resolutions: Mapping[str, Candidate],
+        candidates: Mapping[str, Iterator[Candidate]],
+        information: Mapping[str, Iterator[Any]],
+        backtrack_causes: Sequence[Any],
+    ) -> tuple[Any, ...]:
+        """Which name is decided first, as pip does it: pinned, bounded above, in the user's order, any bound."""
+        del resolutions, candidates, backtrack_causes
+        operators = [
+            (clause.operator, clause.version)
+            for info in information[identifier]
+            for clause in info.requirement.requirement.specifier
+        ]
+        pinned = any(operator[:2] == "==" and "*" not in version for operator, version in operators)
+        bounded = any(operator in _UPPER or "*" in version for operator, version in operators)
+        order = self._order.get(identifier.partition("[")[0], len(self._order))
+        return not pinned, not bounded, order, not operators, identifier
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[str],
+        resolutions: Mapping[str, Candidate],
+        candidates: Mapping[str, Iterator[Candidate]],
+        information: Mapping[str, Iterator[Any]],
+        backtrack_causes: Sequence[Any],
+    ) -> Iterable[str]:
+        """After a conflict those who took part in it come first, as in pip."""
+        del resolutions, candidates, information
+        known = list(identifiers)
+        causes = {cause.requirement.key for cause in backtrack_causes}
+        causes.update(self.identify(cause.parent) for cause in backtrack_causes if cause.parent)
+        return [identifier for identifier in known if identifier in causes] or known
+
+    def find_matches(
+        self,
+        identifier: str,
+        requirements: Mapping[str, Iterator[Ask]],
+        incompatibilities: Mapping[str, Iterator[Candidate]],
+    ) -> Callable[[], Iterator[Candidate]]:
+        """Versions that all who ask for it accept, best first; made one by one, for most are never looked at."""
+        asks = list(requirements.get(identifier, ()))
+        name, extras = asks[0].requirement.name, asks[0].extras
+        if extras:
+            asks += list(requirements.get(name, ()))
+        wrong = {candidate.version for candidate in incompatibilities.get(identifier, ())}
+        specifier = self._limits.get(name, SpecifierSet())
+        for ask in asks:
+            specifier &= ask.requirement.specifier
+        return lambda: self._matches(name, extras, specifier, wrong)
+
+    def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
+        """The version is one that the requirement accepts; which pre-releases may be chosen was decided before."""
+        return _contains(str(requirement.requirement.specifier), candidate.version)
+
+    def get_dependencies(self, candidate: Candidate) -> Iterable[Ask]:
+        """What the candidate's metadata asks for in this interpreter, with its extras."""
+        if candidate.file is None:
+            return ()
+        key = (candidate.name, candidate.version, candidate.extras)
+        if key not in self._asked:
+            self._asked[key] = tuple(self._dependencies(candidate, candidate.file))
+        return self._asked[key]
+
+    # ------------------------------------------------------------ how it is answered
+
+    def _dependencies(self, candidate: Candidate, file: ReleaseFile) -> Iterator[Ask]:
+        metadata = self.reader.of(file)
+        python = self.interpreter.markers.get("python_full_version", self.interpreter.version)
+        if metadata.unreadable or not python_allowed(metadata.requires_python, python):
+            reason = metadata.unreadable or f"Python {metadata.requires_python}"
+            yield Ask(Requirement("never"), (_NEVER,), why=reason)
+            return
+        if candidate.extras:
+            yield Ask(requirement(f"{candidate.name}=={candidate.version}"))
+        for text in metadata.requires:
+            try:
+                parsed = requirement(text)
+            except UNREADABLE:
+                continue  # installers pass such lines over, too
+            extras = candidate.extras or ("",)
+            if any(self._holds(parsed, extra) for extra in extras) and not self._from_elsewhere(parsed):
+                yield _ask(parsed)
+
+    def _holds(self, parsed: Requirement, extra: str) -> bool:
+        if parsed.marker is None:
+            return True
+        try:
+            return parsed.marker.evaluate({**self.interpreter.markers, "extra": extra})
+        except UNREADABLE:
+            return False
+
+    def _from_elsewhere(self, parsed: Requirement) -> bool:
+        """It names a URL: resolved by name where a constraint pins it exactly, else left out (and said so)."""
+        if not parsed.url or parsed.name in self.present:
+            return False
+        limit = self._limits.get(parsed.name)
+        exact = [c for c in limit or () if c.operator == "==" and "*" not in c.version]
+        if exact:
+            self.left_out[str(parsed)] = f"an archive; the index's {parsed.name} {exact[0].version} stands for it"
+            return False
+        self.left_out[str(parsed)] = "an archive that is on no package index"
+        return True
+
+    def _matches(
+        self, name: str, extras: tuple[str, ...], specifier: SpecifierSet, wrong: set[str]
+    ) -> Iterator[Candidate]:
+        if _NEVER in extras:
+            return
+        if name in self.present:
+            if self.present[name] not in wrong:
+                yield Candidate(name=name, version=self.present[name], file=None, extras=extras)
+            return
+        releases = {release.version: release for release in self.index.versions(name)}
+        order = sorted(releases, key=_version, reverse=True)
+        fitting = [v for v in order if _contains(str(specifier), v)]
+        stable = [v for v in fitting if not _version(v).is_prerelease]
+        asked_for = any(_is_prerelease(c.version) for c in specifier)
+        pinned = any(c.operator in ("==", "===") and "*" not in c.version for c in specifier)
+        for withdrawn in (False, True) if pinned else (False,):
+            found = False
+            for batch in (fitting,) if asked_for else (stable, [v for v in fitting if v not in stable]):
+                for version in batch:
+                    file = self._file(releases[version], withdrawn=withdrawn)
+                    if file is not None:
+                        found = True
+                        if version not in wrong:
+                            yield Candidate(name=name, version=version, file=file, extras=extras)
+                if found:
+                    break
+            if found:
+                return
+
+    def _file(self, release: Release, *, withdrawn: bool) -> ReleaseFile | None:
+        key = (release.name, release.version, withdrawn)
+        if key not in self._files:
+            self._files[key] = self._chosen(release, withdrawn=withdrawn)
+        return self._files[key]
+
+    def _chosen(self, release: Release, *, withdrawn: bool) -> ReleaseFile | None:
+        """The wheel that fits best, else a source archive; ``withdrawn`` ones only when nothing else is pinned."""
+        if withdrawn:
+            release = replace(release, files=tuple(replace(f, yanked=False) for f in release.files if f.yanked))
+        wheel = best_wheel(release, self.interpreter, self.window)
+        if wheel is not None:
+            return wheel
+        python = self.interpreter.markers.get("python_full_version", self.interpreter.version)
+        archives = (
+            f
+            for f in release.files
+            if not f.is_wheel
+            and not f.yanked
+            and self.window.holds(f)
+            and python_allowed(f.requires_python, python)
+        )
+        return min(archives, key=lambda f: (not f.filename.endswith(".tar.gz"), f.filename), default=None)
+
+
+def _ask(parsed: Requirement) -> Ask:
+    return Ask(parsed, tuple(sorted(canonicalize_name(extra) for extra in parsed.extras)))
+
+
+def _key(name: str, extras: tuple[str, ...]) -> str:
+    return f"{name}[{','.join(extras)}]" if extras else name
+
+
+def _parsed(text: str) -> Requirement:
+    try:
+        return requirement(text)
+    except UNREADABLE as error:
+        raise UsageError(f"{text!r} is no requirement such as name>=1.0 ({str(error).splitlines()[0]}).") from None
+
+
+@lru_cache(maxsize=65536)
+def _version(text: str) -> Version:
+    return Version(text)
+
+
+@lru_cache(maxsize=262_144)
+def _contains(specifier: str, version: str) -> bool:
+    return not specifier or _specifier(specifier).contains(_version(version), prereleases=True)
+
+
+@lru_cache(maxsize=16384)
+def _specifier(text: str) -> SpecifierSet:
+    return SpecifierSet(text)
+
+
+def _is_prerelease(text: str) -> bool:
+    try:
+        return Version(text.removesuffix(".*")).is_prerelease
+    except UNREADABLE:
+        return False
