@@ -9,6 +9,7 @@ import os
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -107,12 +108,12 @@ def open_pool(route: Route, limits: Limits, connections: int) -> urllib3.PoolMan
     if not route.proxy:
         return urllib3.PoolManager(**settings)
     if route.socks:
-        try:
-            from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - needs PySocks, which few have
-        except ImportError:
+        if find_spec("socks") is None:
             raise RouteError(
                 "Using SOCKS proxy, but the 'socksio' package is not installed (acdoctor itself would need PySocks)"
-            ) from None
+            )
+        from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - warns where PySocks is not installed
+
         return SOCKSProxyManager(route.proxy, **settings)
     login = urllib3.make_headers(proxy_basic_auth=route.proxy_login) if route.proxy_login else None
     try:
