@@ -19,7 +19,7 @@ from doctor.model import Report
 from doctor.probe import witness
 
 WILD = os.environ.get("ACDOCTOR_FUZZ", "")  # a number: that many changes for each seed, and other seeds
-STEPS = int(WILD or 25)
+STEPS = int(WILD or 30)
 SEEDS = range(int(WILD or 0), int(WILD or 0) + 3)
 
 MODULES = {
@@ -76,8 +76,8 @@ class Changer:
 
     def change(self) -> str:
         kind = self.chance.choice(
-            "nothing nothing touch swap_kept_time write append truncate delete restore shadow folder link relink "
-            "hardlink byte_code rename replace pth metadata record chmod swap_folder".split()
+            "nothing nothing touch swap_kept_time write append truncate delete shadow folder link relink hardlink "
+            "byte_code rename replace pth metadata record chmod swap_folder restore restore restore restore".split()
         )
         path = self.chance.choice(self.files())
         with suppress(OSError):  # what is in the way of a change stays; half of a change is one, too
@@ -113,12 +113,12 @@ class Changer:
         path.unlink()
 
     def restore(self, path: Path) -> None:
+        for child in self.site.iterdir():
+            if child.suffix != ".dist-info":
+                shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
         for name, text in MODULES.items():
-            target = self.site / name
-            if target.is_symlink():
-                target.unlink()
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(text)
+            (self.site / name).parent.mkdir(exist_ok=True)
+            (self.site / name).write_text(text)
 
     def shadow(self, path: Path) -> None:
         """Something that comes before what was found until now: a package beside a module, or what was absent."""
@@ -221,4 +221,4 @@ def test_what_is_told_again_is_what_an_examination_finds(venv, monkeypatch, seed
         assert plain(kept) == plain(new), done
         seen.add(tuple(f.key for f in new.findings))
     assert 0.1 < sum(told) / STEPS < 0.9
-    assert len(seen) > 5
+    assert len(seen) >= 4
