@@ -320,7 +320,8 @@ class Finding:
     is missing. ``chain``: modules from the entry to the failing one. ``explains``: keys of findings that are
     consequences of this one (see ``key``); the report turns them into indexes. ``covers``: files that it speaks
     of, relative to their directory on ``sys.path`` (all of them, where ``details`` has only examples): from them
-    it is known which findings belong together; never shown.
+    it is known which findings belong together; never shown. ``entries``: modules (or files of the user) whose import
+    meets it, the one of ``chain`` first: what would have to be run to see it; never shown.
     """
 
     rule: str
@@ -335,6 +336,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     explains: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
