@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from doctor.checks.consistency import doubtful
 from doctor.checks.contract_words import Blame, blame, describe
@@ -26,13 +26,7 @@ from doctor.imports.surroundings import surroundings_of
 from doctor.model import Depth, Finding, Severity
 from doctor.rulebook.rules import Stack
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Reached:
-    """A failure with the offers whose import meets it."""
-
-    failure: Failure
-    offers: tuple[Offer, ...]
+_MOST_ENTRIES = 5
 
 
 def check(examination: Examination) -> Iterator[Finding]:
@@ -62,18 +56,22 @@ def _of_stack(stack: Stack, examination: Examination) -> tuple[Offer, ...]:
 
 
 def _asked(name: str, examination: Examination) -> Offer:
-    """An entry that the user names: a console script, a file, or a module; a script's name alone will do."""
+    """An entry that the user names: a console script, a file, or a module; a script's name alone will do.
+
+    A module comes before a script of the same name: ``python -c "import x"`` and ``x`` mostly fail alike.
+    """
     if name.endswith((".py", ".ipynb")):
         path = posixpath.abspath(name)
         if examination.files.facts(path) is None:
             raise UsageError(f"{name}: there is no such file to follow.")
         return Offer(module=path, distribution="", primary=True, kind="program")
-    script = _script(name.removeprefix("script:"), examination)
     if name.startswith("script:"):
+        script = _script(name.removeprefix("script:"), examination)
         if script is None:
             raise UsageError(f"{name}: no installed distribution brings such a console script.")
         return script
-    return _module(name)
+    finder = Finder(examination.environment, examination.files, assumed_roots(examination.assumed))
+    return _module(name) if finder.finds(name) else _script(name, examination) or _module(name)
 
 
 def _module(name: str) -> Offer:
@@ -123,7 +121,9 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
             continue
         if severity is None or (examination.stack is not None and _accepted(failure, examination.stack)):
             continue
-        finding = describe(failure, blamed, met, severity)
+        finding = replace(
+            describe(failure, blamed, met, severity), entries=tuple(o.module for o in met[:_MOST_ENTRIES])
+        )
         groups.setdefault(_root_of(blamed, finding), []).append(finding)
     for group in groups.values():
         group.sort(key=lambda f: f.severity.rank)
