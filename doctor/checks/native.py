@@ -41,14 +41,30 @@ def check(examination: Examination) -> Iterator[Finding]:
 
 
 def _if_brought(finding: Finding, distribution: Distribution, examination: Examination) -> Finding:
-    """A library may well come with a requirement that the host will bring (``--assume``): then it is no warning."""
-    names = (re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0] for text in distribution.requires)
-    wanted = {canonicalize_name(name) for name in names}
-    assumed = sorted(wanted.intersection(examination.assumed))
-    if finding.rule != "native-library" or not assumed:
+    """A library may well come with a requirement that the host will bring (``--assume``): then it is no warning.
+
+    Also with a requirement of a requirement: what is built against torch finds torch's libraries loaded.
+    """
+    if finding.rule != "native-library" or not examination.assumed:
+        return finding
+    assumed = sorted(_needed_below(distribution, examination).intersection(examination.assumed))
+    if not assumed:
         return finding
     why = f"{' and '.join(assumed)} is assumed and may bring them."
     return replace(finding, severity=Severity.NOTE, details=(*finding.details, why))
+
+
+def _needed_below(distribution: Distribution, examination: Examination) -> set[str]:
+    """Names of all that the distribution requires, and of what these require, whatever the markers say."""
+    found: set[str] = set()
+    waiting = [distribution]
+    while waiting:
+        names = (re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0] for text in waiting.pop().requires)
+        fresh = {str(canonicalize_name(name)) for name in names} - found
+        found |= fresh
+        known = (examination.environment.distribution(name) for name in sorted(fresh))
+        waiting += [each for each in known if each is not None]
+    return found
 
 
 def _judged(compiled: Compiled, inspector: NativeInspector, drivers: dict[str, set[str]]) -> Iterator[Finding]:
