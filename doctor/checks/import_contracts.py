@@ -8,10 +8,12 @@ are followed too; there only a strong signal counts: a declared, installed depen
 from __future__ import annotations
 
 import fnmatch
+import functools
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from doctor.checks.call_contracts import call_findings
 from doctor.checks.consistency import doubtful
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.checks.examination import Examination
@@ -101,11 +103,20 @@ def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Follow
                 assumed=examination.assumed,
                 surroundings=surroundings_of(environment, examination.files, examination.rulebook.natives),
                 database=database,
+                owner=_namer(Owners(environment, examination.records)),
             )
         )
     finally:
         if database is not None:
             database.close()
+
+
+def _namer(owners: Owners) -> Callable[[str], str]:
+    def name(path: str) -> str:
+        distribution = owners.of_file(path)
+        return distribution.name if distribution is not None else ""
+
+    return functools.cache(name)
 
 
 def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offer, ...]) -> Iterator[Finding]:
@@ -129,6 +140,7 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
         group.sort(key=lambda f: f.severity.rank)
         yield replace(group[0], explains=tuple(f.key for f in group[1:]))
         yield from group[1:]
+    yield from call_findings(followed, owners, examination.environment)
 
 
 def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:

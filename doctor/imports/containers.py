@@ -459,7 +459,7 @@ def _dict_method(
         default = args[1] if len(args) > 1 else None
         try:
             if key in items:
-                return items.pop(key) if name == "pop" and not machine.uncertain(frame) else items[key]
+                return _taken(machine, holder, key, frame) if name == "pop" else items[key]
         except TypeError:
             return UNKNOWN
         if name == "setdefault":
@@ -478,6 +478,16 @@ def _dict_method(
             holder.items.clear()
         holder.opened = True
     return UNKNOWN
+
+
+def _taken(machine: Machine, holder: Dict, key: Any, frame: Frame) -> Value:
+    """``pop`` of a key that is there: on an undecided path it may still be there afterwards."""
+    if not machine.uncertain(frame):
+        return holder.items.pop(key)
+    if holder.module is not None:
+        return holder.items[key]
+    holder.opened = True
+    return holder.items.pop(key)
 
 
 def _update(holder: Dict, args: list[Value], kwargs: dict[str, Value], *, uncertain: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from doctor.imports import versions
+from doctor.imports.calls import Look, failing_calls
 from doctor.imports.finder import Finder, Spec
 from doctor.imports.machine import Failure, Frame, Machine, Raised, Surroundings, override
 from doctor.imports.store import Database, SummaryStore
@@ -23,7 +24,10 @@ _STACK = 512 * 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What to follow and with what knowledge. ``entries`` are module names."""
+    """What to follow and with what knowledge. ``entries`` are module names.
+
+    With ``owner`` (the distribution of a path by name, '' for none) functions of the loaded modules are looked at, too.
+    """
 
     environment: Environment
     files: FileView
@@ -32,6 +36,7 @@ class Question:
     surroundings: Surroundings | None = None
     database: Database | None = None
     progress: Callable[[int, int], None] | None = None
+    owner: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,7 @@ class Followed:
     modules: tuple[str, ...]
     unreadable: Mapping[str, str]
     consulted: tuple[str, ...] = ()
+    calls: tuple[Failure, ...] = ()
     machine: Machine | None = None
 
 
@@ -105,14 +111,18 @@ def _follow(question: Question) -> Followed:
         if question.progress:
             question.progress(number, len(question.entries))
         verdicts.append(follow_entry(machine, entry))
+    failures, possible = tuple(machine.failures.values()), dict(machine.possible)
+    modules = tuple(n for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")
+    calls = failing_calls(Look(machine=machine, owner=question.owner)) if question.owner is not None else ()
     if question.database:
         question.database.flush()
     return Followed(
-        failures=tuple(machine.failures.values()),
-        possible=tuple(f for k, f in machine.possible.items() if k not in machine.failures),
+        failures=failures,
+        calls=calls,
+        possible=tuple(f for k, f in possible.items() if k not in machine.failures),
         guarded=tuple(machine.guarded.values()),
         verdicts=tuple(verdicts),
-        modules=tuple(n for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source"),
+        modules=modules,
         unreadable=dict(machine.unreadable),
         consulted=tuple(finder.consulted),
         machine=machine,

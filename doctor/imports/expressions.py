@@ -245,6 +245,7 @@ def _short(machine: Machine, node: Node, frame: Frame, *, stop: bool) -> Value:
                 value = UNKNOWN
             verdict = truth(value)
             if verdict is None:
+                machine.undecided.add((frame.module.spec.path, node[1]))
                 unsure += 1
                 frame.maybe += 1
             elif verdict is stop:
@@ -292,6 +293,7 @@ def _ifexp(machine: Machine, node: Node, frame: Frame) -> Value:
     verdict = truth(evaluate(machine, node[2], frame))
     if verdict is not None:
         return evaluate(machine, node[3] if verdict else node[4], frame)
+    machine.undecided.add((frame.module.spec.path, node[1]))
     values = []
     frame.maybe += 1
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import posixpath
+import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -281,7 +282,7 @@ def _number(kind: type) -> Handler:
         try:
             known = len(args) == 1 and const(args[0]) and len(str(args[0])) < 100
             return kind(args[0]) if known else UNKNOWN
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             if machine.caught(error_class(type(error).__name__)):
                 raise machine.fail(own_failure(error, frame, line), error_class(type(error).__name__), frame) from None
             return UNKNOWN
@@ -381,7 +382,7 @@ def _open(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: 
 
 def open_file(machine: Machine, path: str, frame: Frame, line: int) -> Value:
     """Open a file of the patient for reading; raises FileNotFoundError where a file of its site is missing."""
-    inside = any(path.startswith(f"{d}/") for d in machine.finder.path)
+    inside = any(path.startswith(f"{d}/") for d in machine.finder.path if isinstance(d, str))
     if not inside:
         return Opaque("external", "file")
     if machine.finder.files.facts(path) is None:
@@ -528,7 +529,7 @@ def _exists(kind: str) -> Handler:
 
 def path_exists(machine: Machine, path: str, kind: str = "") -> Value:
     """``os.path.exists`` / ``isfile`` / ``isdir`` for paths of the patient's site; UNKNOWN elsewhere."""
-    if not any(path.startswith(d) for d in machine.finder.path):
+    if not any(path.startswith(d) for d in machine.finder.path if isinstance(d, str)):
         return UNKNOWN
     facts = machine.finder.files.facts(posixpath.normpath(path))
     return facts is not None and (not kind or facts.kind == kind)
@@ -634,6 +635,10 @@ _TRANSPARENT_CALLS = frozenset({
 })  # fmt: skip
 
 
+_LOOKS_UP = frozenset({"sys._getframe", "inspect.currentframe", "inspect.stack"})
+"""Gives a function its caller's names, which it may then change."""
+
+
 def _native_raise(machine: Machine, path: str, frame: Frame, line: int) -> Raised:
     """Compiled code that always raises, as a rule with evidence says."""
     exception, message = machine.surroundings.raises[path]
@@ -662,6 +667,9 @@ def call_external(
         )
     if path in {"builtins.staticmethod", "builtins.classmethod", "builtins.property"}:
         return UNKNOWN
+    if path in _LOOKS_UP and machine.stack and re.search(rb"f_globals|f_locals", frame.module.source or b""):
+        importing = machine.stack[-1]
+        importing.opened = importing.opened or f"{frame.module.name} changes the names of its caller"
     if path.startswith("builtins.") and path.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt")):
         return Instance(External(path), {"args": tuple(args)}, opened=True)
     if path.startswith(("sys.meta_path.", "sys.path_hooks.")):

@@ -86,7 +86,10 @@ class Raised(Exception):  # noqa: N818
 
 @dataclass(eq=False, slots=True, repr=False)
 class Frame:
-    """Where names are bound: a module, a class body or a function call. ``maybe`` > 0: on an undecided path."""
+    """Where names are bound: a module, a class body or a function call.
+
+    ``maybe`` > 0: on an undecided path; ``called``: by nobody yet (see ``calls``).
+    """
 
     module: Module
     names: dict[str, Value]
@@ -98,6 +101,7 @@ class Frame:
     cls: Class | None = None
     handled: Raised | None = None
     function: Any = None
+    called: bool = False
 
 
 def error_class(name: str) -> External:
@@ -155,6 +159,8 @@ class Machine:
         self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
         self.program_path = ""
         self.order_known = True  # until an import is passed over because its path is undecided
+        self.calling = False  # a function is executed by itself, as if somebody called it (see ``calls``)
+        self.undecided: set[tuple[str, int]] = set()  # tests that could not be decided: path and line
         self.entry = ""
         self.absence = Absence(finder)
         self.trace: Callable[[str, str], None] | None = None
@@ -268,7 +274,7 @@ class Machine:
         for part in name.split("."):
             done = f"{done}.{part}" if done else part
             module = self.modules.get(done)
-            if module is None and self.uncertain(frame) and not self._harmless(done, parent):
+            if module is None and (self.calling or self.uncertain(frame)) and not self._harmless(done, parent):
                 # executing a module that may never run would leave it, and all it imports, in a wrong order
                 self.order_known = False
                 if isinstance(parent, Module):

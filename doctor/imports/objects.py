@@ -150,6 +150,8 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
         raise machine.fail(_no_attribute(value, name, frame, line), error_class("AttributeError"), frame)
     if isinstance(value, Instance):
         found = instance_attribute(machine, value, name, frame, line)
+        if found is MISSING and machine.calling and never_given(value, name):
+            raise machine.fail(_no_method(machine, value.cls, name, frame, line), error_class("AttributeError"), frame)
         return UNKNOWN if found is MISSING else found
     if isinstance(value, Class):
         return _class_attribute(machine, value, name, frame, line)
@@ -254,7 +256,7 @@ def _ask(machine: Machine, getter: Value, args: list[Value], _name: str, frame: 
         if raised.recorded:
             raise
         if machine.matches(raised.cls, error_class("AttributeError")):
-            return MISSING if not machine.uncertain(frame) else UNKNOWN
+            return MISSING if machine.calling or not machine.uncertain(frame) else UNKNOWN
         del machine.guards[depth:]
         raise machine.fail(raised.failure, raised.cls, frame, raised.value) from None
     finally:
@@ -377,6 +379,38 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
     raise machine.fail(failure, error_class("AttributeError"), frame)
 
 
+def never_given(value: Instance, name: str) -> bool:
+    """No code of the modules of an object's classes writes the name: nothing there can give it to the object."""
+    if value.opened or _opened_class(value.cls):
+        return False
+    if class_lookup(value.cls, "__getattribute__") is not MISSING:
+        return False
+    word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b|\bsetattr\(|__dict__")
+    return all(
+        c.module.source is not None and not word.search(c.module.source)
+        for c in resolution_order(value.cls)
+        if isinstance(c, Class)
+    )
+
+
+def _no_method(machine: Machine, cls: Class, name: str, frame: Frame, line: int) -> Failure:
+    return Failure(
+        kind="attribute", exception="AttributeError", message=f"{cls.name!r} object has no attribute {name!r}",
+        symbol=f"{public_name(machine, cls)}.{name}", provider=cls.module.name, module=frame.module.name,
+        path=frame.module.spec.path, line=line, provider_path=cls.module.spec.path,
+    )  # fmt: skip
+
+
+def public_name(machine: Machine, value: Class | Function) -> str:
+    """The shortest dotted name under which a package of its own distribution has a class or function."""
+    parts = value.module.name.split(".")
+    for count in range(1, len(parts) + 1):
+        package = machine.modules.get(".".join(parts[:count]))
+        if isinstance(package, Module) and package.names.get(value.name) is value:
+            return f"{package.name}.{value.name}"
+    return f"{value.module.name}.{value.name}"
+
+
 def _is_enum(cls: Class) -> bool:
     return any(isinstance(c, External) and c.path.startswith("enum.") for c in resolution_order(cls))
 
@@ -475,7 +509,8 @@ def set_attribute(machine: Machine, holder: Value, name: str, value: Value, fram
         holder.opened = True  # a property's setter or the class decides what is kept
         value = UNKNOWN
     if names is not None:
-        names[name] = join(names[name], value) if machine.uncertain(frame) and name in names else value
+        unsure = machine.uncertain(frame) or (machine.calling and not isinstance(holder, Instance))
+        names[name] = join(names[name], value) if unsure and name in names else value
 
 
 # ---------------------------------------------------------------- calls
@@ -540,6 +575,11 @@ def instantiate(
         value = call(machine, maker, [cls, *args], kwargs, frame, line, exact=exact)
         if not isinstance(value, Instance):
             return value
+        if value.cls is not cls:
+            if isinstance(value.cls, Class) and cls in resolution_order(value.cls):
+                cls = value.cls
+            else:
+                return value
     start = class_lookup(cls, "__init__")
     if isinstance(start, Function):
         call(machine, start, [value, *args], kwargs, frame, line, exact=exact)
@@ -676,6 +716,7 @@ def bind_arguments(
     names: dict[str, Value] = {}
     rest = list(args)
     taken = dict(kwargs)
+    missing: list[str] = []
     for name, kind, _default in function.params:
         if kind <= 1 and rest:
             names[name] = rest.pop(0)
@@ -691,24 +732,40 @@ def bind_arguments(
             names[name] = function.defaults[name] if exact else UNKNOWN
         else:
             names[name] = UNKNOWN
+            missing.append(name)
     if taken and not function.wrapped and not any(k == 4 for _n, k, _d in function.params):
         unexpected = next(iter(taken))
         if unexpected not in {n for n, _k, _d in function.params}:
-            raise machine.fail(_refused(function, unexpected, frame, line), error_class("TypeError"), frame)
+            problem = f"got an unexpected keyword argument {unexpected!r}"
+            raise machine.fail(
+                _refused(machine, function, problem, unexpected, frame, line), error_class("TypeError"), frame
+            )
+    if machine.calling and exact and not function.wrapped and (missing or rest):
+        problem, symbol = _wrong_number(function, missing, len(args))
+        raise machine.fail(_refused(machine, function, problem, symbol, frame, line), error_class("TypeError"), frame)
     return names
 
 
-def _refused(function: Function, argument: str, frame: Frame, line: int) -> Failure:
-    owner = f"{function.owner.name}." if isinstance(function.owner, Class) else ""
-    shown = (
-        function.owner.name
-        if isinstance(function.owner, Class) and function.name == "__init__"
-        else f"{owner}{function.name}"
-    )
+def _wrong_number(function: Function, missing: list[str], given: int) -> tuple[str, str]:
+    """The interpreter's words for a call with too few or too many arguments, and what is at stake."""
+    if missing:
+        listed = " and ".join(repr(m) for m in missing)
+        plural = "s" if len(missing) > 1 else ""
+        return f"missing {len(missing)} required positional argument{plural}: {listed}", missing[0]
+    most = sum(1 for _n, kind, _d in function.params if kind <= 1)
+    return f"takes {most} positional argument{'s' if most != 1 else ''} but {given} were given", "..."
+
+
+def _refused(machine: Machine, function: Function, problem: str, argument: str, frame: Frame, line: int) -> Failure:
+    owner = function.owner if isinstance(function.owner, Class) else None
+    prefix = f"{owner.name}." if owner is not None else ""
+    if owner is None:
+        shown = public_name(machine, function)
+    else:
+        shown = public_name(machine, owner) + ("" if function.name == "__init__" else f".{function.name}")
     return Failure(
-        kind="argument", exception="TypeError",
-        message=f"{owner}{function.name}() got an unexpected keyword argument {argument!r}",
-        symbol=f"{function.module.name}.{shown}({argument})", provider=function.module.name, module=frame.module.name,
+        kind="argument", exception="TypeError", message=f"{prefix}{function.name}() {problem}",
+        symbol=f"{shown}({argument})", provider=function.module.name, module=frame.module.name,
         path=frame.module.spec.path, line=line, provider_path=function.module.spec.path,
     )  # fmt: skip
 

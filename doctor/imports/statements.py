@@ -124,7 +124,7 @@ def bind_name(frame: Frame, name: str, value: Value) -> None:
     if name in frame.globals_:
         names = frame.module.names
         if frame.kind == "function" and name in names:
-            value = join(names[name], value) if frame.maybe else value
+            value = join(names[name], value) if frame.maybe or frame.called else value
     else:
         names = frame.names
         if frame.maybe and name in names:
@@ -252,9 +252,9 @@ def _del(machine: Machine, node: Node, frame: Frame) -> None:
         elif target[0] == "item":
             holder, key = evaluate(machine, target[2], frame), evaluate(machine, target[3], frame)
             if isinstance(holder, Dict):
-                if isinstance(key, str) and not machine.uncertain(frame):
+                if isinstance(key, str) and (holder.module is None or not machine.uncertain(frame)):
                     holder.items.pop(key, None)
-                else:
+                if not isinstance(key, str) or machine.uncertain(frame):
                     holder.opened = True
             elif isinstance(holder, External) and holder.path == "sys.modules" and isinstance(key, str):
                 machine.modules.pop(key, None)
@@ -512,6 +512,7 @@ def _if(machine: Machine, node: Node, frame: Frame) -> str | None:
     verdict = truth(evaluate(machine, node[2], frame))
     if verdict is not None:
         return run_block(machine, node[3] if verdict else node[4], frame)
+    machine.undecided.add((frame.module.spec.path, node[1]))
     if machine.trace is not None:
         machine.trace("undecided", f"{frame.module.spec.path}:{node[1]}")
     first = run_maybe(machine, node[3], frame)
@@ -560,6 +561,7 @@ def _while(machine: Machine, node: Node, frame: Frame) -> str | None:
         if verdict is False:
             return run_block(machine, node[4], frame)
         if verdict is None:
+            machine.undecided.add((frame.module.spec.path, node[1]))
             break
         before = frame.maybe
         signal = run_block(machine, node[3], frame)
