@@ -79,7 +79,7 @@ def network_rung(climb: Climb) -> Rung:
     """The way to the service; makes the client of all later rungs."""
     wish = climb.wish
     way = walk(wish.service.base, wish.limits.connect)
-    told, steps = tuple(what for what, _ in traps()), tuple(cure for _, cure in traps())
+    told, steps = tuple(what for what, _ in traps(wish.service)), tuple(cure for _, cure in traps(wish.service))
     through = f"through the proxy {way.route.proxy}" if way.route.proxy else "without a proxy"
     measured = {"proxy": bool(way.route.proxy), "tls": way.protocol, **{f"{k}_s": v for k, v in way.times.items()}}
     lines = way.lines

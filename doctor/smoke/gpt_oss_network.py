@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from doctor.smoke.service_network import BUNDLES, Route, RouteError, complaint_lines, route_to, trust
+from doctor.smoke.services import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +63,12 @@ def walk(url: str, timeout: float) -> Way:
     return Way(route=route, step="", times=times, address=str(addresses[0][4][0]), protocol=protocol)
 
 
-def traps() -> tuple[tuple[str, str], ...]:
-    """What in the environment lets Python clients die although the way is open: (what, what to do)."""
+def traps(service: Service) -> tuple[tuple[str, str], ...]:
+    """What lets other clients die although the way is open: (what, what to do)."""
     found = []
+    if service.slash:
+        what = "the address ends in a slash: openai clients remove it, curl and others get 404"
+        found.append((what, f"write {service.base}"))
     for name in BUNDLES:
         path = os.environ.get(name)
         if path and not os.path.exists(path):  # noqa: PTH110 - any text may stand there

@@ -25,11 +25,12 @@ class Service:
     """One service.
 
     ``root`` is the gateway's address, below which ``/health``, ``/whoami``, ``/list-endpoints`` and ``/CLUSTER/jobs``
-    lie ('' for a plain OpenAI-compatible server); ``base`` is the address that an OpenAI client is given, exactly as
-    the user wrote it. ``models`` are names of gpt-oss there, the usual one first; ``renamed`` maps names of old to
-    names of today. ``context`` is in tokens, ``rate_per_second`` what one user may send (None: no known limit),
-    ``upstream_timeout`` seconds after which the gateway gives a non-streaming request up. ``stream_batched``: the
-    stream is sent on in bundles, so the times of its pieces say nothing about the model.
+    lie ('' for a plain OpenAI-compatible server); ``base`` is the address that an OpenAI client is given, without a
+    slash at its end (``slash``: the user wrote one; openai clients remove it, others do not). ``models`` are names of
+    gpt-oss there, the usual one first; ``renamed`` maps names of old to names of today. ``context`` is in tokens,
+    ``rate_per_second`` what one user may send (None: no known limit), ``upstream_timeout`` seconds after which the
+    gateway gives a non-streaming request up. ``stream_batched``: the stream is sent on in bundles, so the times of its
+    pieces say nothing about the model.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Service:
     rate_per_second: float | None = None
     upstream_timeout: float | None = None
     stream_batched: bool = False
+    slash: bool = False
 
     @property
     def host(self) -> str:
@@ -82,21 +84,21 @@ def service_named(text: str) -> Service:
     """The service of that name, or the one at that address (the base URL an OpenAI client is given).
 
     An address below a ``/resource_server`` is a gateway's: the cluster's entry of the table with that address, so that
-    the gateway's own routes are asked too. The address is kept as it is written: a slash too many must show.
+    the gateway's own routes are asked too. The address is kept as it is written, but for a slash at its end.
     Raises ``UsageError`` for anything else.
     """
     known = SERVICES.get(text.strip().lower())
     if known:
         return known
-    parts = _split(text.strip())
-    found = _GATEWAY.fullmatch(text.strip())
+    written = text.strip()
+    host, address = _split(written), written.rstrip("/")
+    slash = address != written
+    found = _GATEWAY.fullmatch(address)
     if not found:
-        return Service(name=parts, title=parts, base=text.strip())
-    table = SERVICES.get(found["cluster"])
-    if table is None:
-        cluster = found["cluster"]
-        return Service(name=cluster, title=parts, base=text.strip(), root=found["root"], cluster=cluster)
-    return replace(table, base=text.strip(), root=found["root"])
+        return Service(name=host, title=host, base=address, slash=slash)
+    cluster = found["cluster"]
+    table = SERVICES.get(cluster, Service(name=cluster, title=host, base=address, cluster=cluster))
+    return replace(table, base=address, root=found["root"], slash=slash)
 
 
 def _split(text: str) -> str:
