@@ -13,6 +13,7 @@ from doctor.model import Change, Evidence, Finding, Fix, Safety
 from doctor.planned.removal import immovable
 from doctor.planned.target import Target, same_version
 from doctor.repair.order import is_downgrade, level, nearest, representatives
+from doctor.repair.promise import promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
 
@@ -70,7 +71,9 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     yield from _own(finding, scene, safe=False)
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
-        yield from _other_versions(names[:2], scene, base)
+        by_pin = {move.install[0].pin: move for move in _other_versions(names[:2], scene, base)}
+        for candidate in promising_first(finding, [move.install[0] for move in by_pin.values()], scene):
+            yield by_pin[candidate.pin]
 
 
 def _own(finding: Finding, scene: Scene, *, safe: bool) -> Iterator[Move]:

@@ -16,7 +16,7 @@ from doctor.repair.scene import Scene
 
 MOST_TRIALS = 30
 """Moves that are examined for one finding."""
-MOST_SECONDS = 180.0
+MOST_SECONDS = 300.0
 """Seconds that the whole search may take."""
 MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""

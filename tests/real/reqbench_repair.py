@@ -1,6 +1,6 @@
 """REQBench's import-time crashes: does the plan keep the upgraded library and cure the crash, or truly say it cannot?
 
-    python -m tests.real.reqbench_repair FOLDER [--python 3.7=PYTHON ...] [--only TEXT] [--limit N] [--save FILE]
+    python -m tests.real.reqbench_repair FOLDER [--python 3.7=PYTHON ...] [--repairable] [--only TEXT] [--limit N] [--save FILE]
 
 FOLDER holds ``repair.jsonl`` (environment before, target, sets that are known to run) and ``triage.jsonl`` (the log,
 of which only the project's import statement is taken). An environment is put together as a value: an empty venv of the
@@ -215,6 +215,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--python", action="append", default=[], metavar="3.7=PYTHON")
     parser.add_argument("--only", default="", help="rows whose id holds this text")
+    parser.add_argument("--repairable", action="store_true", help="only rows that a known set cures")
     parser.add_argument("--limit", type=int, default=0, help="rows of each group of near-duplicates (0: all)")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
@@ -228,14 +229,16 @@ def main() -> int:
             seen[row["group"]] += 1
             if options.only not in row["id"] or (options.limit and seen[row["group"]] > options.limit):
                 continue
-            started = time.monotonic()
+            if options.repairable and not row["known_repairable"]:
+                continue
+            started, cpu = time.monotonic(), time.process_time()
             try:
                 result = judge(row, bench)
             except DoctorError as error:
                 result = {"id": row["id"], "repairable": row["known_repairable"], "verdict": "not read", "why": str(error)}
-            result["seconds"] = round(time.monotonic() - started, 1)
+            result |= {"seconds": round(time.monotonic() - started, 1), "cpu": round(time.process_time() - cpu, 1)}
             results.append(result)
-            print(f"{result['verdict']:8} {row['id']}  {result.get('changes') or ''}  {result['seconds']} s", flush=True)
+            print(f"{result['verdict']:8} {row['id']}  {result.get('changes') or ''}  {result['seconds']} s, {result['cpu']} CPU s", flush=True)
             if options.save:
                 options.save.write_text("".join(json.dumps(r) + "\n" for r in results))
     summary(results)

@@ -1,0 +1,88 @@
+"""Which versions are worth a full examination first: a look at one file of each wheel, before whole imports.
+
+It only puts candidates in order; what is put off is still tried when nothing else helps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from posixpath import join
+
+from doctor.errors import IndexUnavailableError
+from doctor.index.index import Candidate
+from doctor.index.wheels import WheelFiles
+from doctor.model import Finding
+from doctor.repair.scene import Scene
+
+_TOO_OPEN = re.compile(rb"^\s*from\s+\S+\s+import\s+\*|def __getattr__|\bglobals\(\)|\bsetattr\(", re.MULTILINE)
+"""What lets a module have names that its text does not show."""
+
+
+def promising_first(finding: Finding, candidates: Iterable[Candidate], scene: Scene) -> Iterator[Candidate]:
+    """The same candidates: in the same order, but last those whose own text says that they change nothing."""
+    statement = _statement(finding, scene)
+    put_off: list[Candidate] = []
+    for candidate in candidates:
+        if _promises(candidate, finding, statement, scene):
+            yield candidate
+        else:
+            put_off.append(candidate)
+    yield from put_off
+
+
+def _promises(candidate: Candidate, finding: Finding, statement: bytes, scene: Scene) -> bool:
+    """False when the importer still has the failing statement, or the provider still lacks what it asks for."""
+    try:
+        wheel = scene.index.wheel(candidate.file)
+        if _name(finding.subjects[:1]) == candidate.name:
+            return not _has_statement(wheel, finding, statement)
+        if _name(finding.subjects[1:2]) == candidate.name and finding.symbol:
+            return has_symbol(wheel, finding.symbol)
+    except (IndexUnavailableError, KeyError):
+        return True
+    return True
+
+
+def _name(subject: tuple[str, ...]) -> str:
+    return subject[0].partition("==")[0] if subject else ""
+
+
+def _statement(finding: Finding, scene: Scene) -> bytes:
+    """The line that fails, with its indentation; b'' when it cannot be had."""
+    if finding.where is None or finding.where.line is None:
+        return b""
+    for folder in scene.environment.site_dirs:
+        try:
+            lines = scene.files.read(join(folder, finding.where.path)).split(b"\n")
+        except OSError:
+            continue
+        return lines[finding.where.line - 1].rstrip() if 0 < finding.where.line <= len(lines) else b""
+    return b""
+
+
+def _has_statement(wheel: WheelFiles, finding: Finding, statement: bytes) -> bool:
+    """The file of that name has the same line, equally far to the right: in the same kind of place."""
+    if not statement.strip() or finding.where is None or finding.where.path not in wheel.names:
+        return False
+    return statement in (line.rstrip() for line in wheel.read(finding.where.path).split(b"\n"))
+
+
+def has_symbol(wheel: WheelFiles, symbol: str) -> bool:
+    """The wheel has a module of that dotted name, or a module whose text holds the rest of the name.
+
+    True also when that cannot be told from a look: compiled modules, star imports, names made by code.
+    """
+    names = frozenset(wheel.names)
+    parts = symbol.split(".")
+    for end in range(len(parts), 0, -1):
+        base = "/".join(parts[:end])
+        text = next((wheel.read(n) for n in (f"{base}.py", f"{base}/__init__.py") if n in names), None)
+        if text is None:
+            if any(n.startswith(f"{base}.") and not n.endswith(".pyi") for n in names):
+                return True  # compiled
+            continue
+        if end == len(parts) or _TOO_OPEN.search(text):
+            return True
+        return re.search(rb"\b" + re.escape(parts[end].encode()) + rb"\b", text) is not None
+    return not any(n.startswith(f"{parts[0]}/") for n in names)
