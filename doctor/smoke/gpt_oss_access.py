@@ -17,7 +17,7 @@ def packages_rung(climb: Climb) -> Rung:
     """The packages of the environment that was named, and files that would hide them."""
     hiding = hiding_files(climb.wish.folder)
     packages = examine_clients(climb.wish.environment, climb.wish.rules) if climb.wish.environment else None
-    if packages and packages.errors:
+    if packages and packages.findings:
         return _broken_packages(packages)
     present = ", ".join(packages.present) if packages else "no environment was named"
     if hiding:
@@ -36,13 +36,13 @@ def packages_rung(climb: Climb) -> Rung:
 
 
 def _broken_packages(packages: Packages) -> Rung:
-    """The errors of the check, each with its first cure."""
-    first = packages.errors[0]
-    cures = [fix.command for finding in packages.errors for fix in finding.fixes[:1] if fix.command]
-    details = (*first.details, *(finding.message for finding in packages.errors[1:]))
+    """The findings of the check, each with its first cure: failed if one is an error, else they fail when called."""
+    first = packages.findings[0]
+    cures = [fix.command for finding in packages.findings for fix in finding.fixes[:1] if fix.command]
+    details = (*first.details[:2], *(finding.message for finding in packages.findings[1:]))
     return rung(
         "packages",
-        Verdict.FAILED,
+        Verdict.FAILED if packages.errors else Verdict.WARNED,
         first.message,
         details=details[:8],
         next_steps=(*dict.fromkeys(cures), f"acdoctor check {packages.environment.path}   shows all of it"),

@@ -29,6 +29,7 @@ CLIENTS: dict[str, str] = {
     "datasets": "datasets",
 }
 """Distributions with which people ask these services, and what they import of them (the entries of the check)."""
+_HARMLESS = frozenset({"requirement", "files"})
 _NO_LOSS = frozenset({"test", "this", "antigravity", "idlelib", "turtledemo", "lib2to3", "turtle", "__main__"})
 
 
@@ -60,13 +61,26 @@ def examine_clients(path: str, rules: Sequence[str] = ()) -> Packages:
     options = Options(stack="none", entries=tuple(CLIENTS[name] for name in present), rules=tuple(rules))
     rulebook = load_rulebook(rules, kinds=("breakage", "stack", "native"))
     report = examine_environment(environment, DiskFiles(), rulebook, options)
-    telling = tuple(finding for finding in report.findings if finding.severity is not Severity.NOTE)
     return Packages(
         environment=environment,
         present=tuple(names[name].pin for name in present),
-        findings=telling,
+        findings=_telling(report.findings),
         crashed=tuple(crash.reason for crash in report.crashed),
     )
+
+
+def _telling(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What a user of these clients needs to see: one finding for each pair that does not fit, those with a cure first.
+
+    Notes, consequences of others, and requirements that are not met where nothing fails by it, are left to ``check``.
+    """
+    explained = {key for finding in findings for key in finding.explains}
+    kept = [f for f in findings if f.severity is not Severity.NOTE and f.key not in explained]
+    kept = [f for f in kept if f.severity is Severity.ERROR or f.rule not in _HARMLESS]
+    best: dict[frozenset[str], Finding] = {}
+    for finding in sorted(kept, key=lambda f: (f.severity.rank, not f.fixes)):
+        best.setdefault(frozenset(pin.partition("==")[0] for pin in finding.subjects), finding)
+    return tuple(best.values())
 
 
 def hiding_files(folder: str) -> tuple[str, ...]:
