@@ -28,6 +28,7 @@ from doctor.smoke.ladder import Rung
 from doctor.smoke.llama import Climbed, climb, make_bench
 from doctor.smoke.llama_appliance import run_on_system, submission
 from doctor.smoke.llama_run import Audience, Bench
+from doctor.smoke.verification import repair_to_judge, take_back
 
 PLOT = "batch-sizes.svg"
 
@@ -52,6 +53,7 @@ PLOT = "batch-sizes.svg"
 )
 @click.option("--run-dir", metavar="DIR", default="", help="Where logs and numbers go (a new directory here).")
 @click.option("--keep", is_flag=True, help="Keep data and checkpoints, too.")
+@click.option("--after-fix", is_flag=True, help="Take the last repair of VENV back when a rung fails.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
@@ -68,6 +70,7 @@ def command(
     memory: float,
     run_dir: str,
     keep: bool,
+    after_fix: bool,
     dry_run: bool,
     form: str,
 ) -> int:
@@ -88,11 +91,13 @@ def command(
         memory_gb=memory,
         keep=keep,
         arguments=_words(extra),
+        untouched=after_fix,
     )
     if dry_run:
         say(_plan(options, venv, run_dir))
         return 0
     environment = probe_environment(resolve_environment_path(venv))
+    event = repair_to_judge(environment) if after_fix else None
     bench = make_bench(environment, options, _directory(run_dir), os.environ)
     if appliance and not bench.patient.missing(recipe.APPLIANCE, options):
         _ask(bench, yes, form)
@@ -105,6 +110,9 @@ def command(
             raise DoctorError(
                 f"The run's directory {bench.directory} cannot be used: {error.strerror or error}."
             ) from None
+    if event and climbed.ladder.failed:
+        receipt = take_back(environment, event, " ".join(["acdoctor", *sys.argv[1:]]))
+        climbed = replace(climbed, report=replace(climbed.report, receipt=receipt))
     _deliver(climbed, bench, settings, form)
     return climbed.ladder.exit_code
 
@@ -122,7 +130,7 @@ def _plan(options: recipe.Options, venv: str | None, run_dir: str) -> str:
     for name in options.rungs:
         missing = bench.patient.missing(name, options)
         lines.append(f"{recipe.TITLES[name]:<18}{recipe.DOING[name]}")
-        lines += [f"{'':<18}cannot be tried here: there is not {what}" for what in missing]
+        lines += [f"{'':<18}cannot be tried here; missing: {what}" for what in missing]
         lines += [f"{'':<18}{line}" for line in (submission(bench) if name == recipe.APPLIANCE else ())]
     return "\n".join([*lines, "", "Nothing was done."]) + "\n"
 
@@ -212,5 +220,9 @@ def _deliver(climbed: Climbed, bench: Bench, settings: Settings, form: str) -> N
     page = page_for(settings)
     say(render_sweep(sizes, page))
     say(render_end(climbed.ladder, page))
+    receipt = climbed.report.receipt
+    if receipt:
+        back = receipt.outcome == "committed"
+        say("the last repair was taken back\n" if back else f"the last repair stands: {receipt.reason}\n")
     if not settings.quiet:
         say(f"logs and numbers: {page.path(str(bench.directory))}" + (f"   plot: {PLOT}\n" if sizes else "\n"))

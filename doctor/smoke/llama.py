@@ -108,7 +108,7 @@ def _skipped(name: str, sentence: str, next_step: str) -> Outcome:
 def _lacking(bench: Bench, name: str, missing: tuple[str, ...]) -> Outcome:
     """A rung that cannot be tried here."""
     path = bench.patient.environment.path
-    sentence = "cannot be tried here, there is not " + "; nor ".join(missing)
+    sentence = "cannot be tried here; missing: " + "; ".join(missing)
     step = f"acdoctor create {recipe.STACK}   makes an environment that has it all; or acdoctor check {path}"
     if name == recipe.APPLIANCE:
         step = "log in to a user node of the cluster, or set CSCONFIG_PATH, and start it there"

@@ -35,7 +35,7 @@ class Patient:
         """What a rung needs and the environment (or the machine) has not, each as a phrase; () when all is there."""
         if not self.python:
             reason = self.environment.start_failure or "it has none"
-            return (f"a Python that starts: {reason}",)
+            return (f"a Python that starts ({reason})",)
         return tuple(self._missing(rung, options))
 
     def _missing(self, rung: str, options: recipe.Options) -> Iterator[str]:
@@ -52,8 +52,8 @@ class Patient:
             yield f"the file {recipe.SHIPPED} of the Model Zoo (or --params FILE)"
         if rung == recipe.APPLIANCE and not self.cluster and "--mgmt_address" not in options.arguments:
             yield (
-                f"a cluster: neither {recipe.CLUSTER_FILE} nor ${recipe.CLUSTER_VARIABLE} is here, "
-                "so this is no user node of one"
+                f"a cluster (neither {recipe.CLUSTER_FILE} nor the file that ${recipe.CLUSTER_VARIABLE} names is here: "
+                "this is no user node)"
             )
 
 

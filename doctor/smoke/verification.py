@@ -1,4 +1,4 @@
-"""Smoke runs as the last proof of a repair: ``acdoctor fix --apply --smoke NAME``."""
+"""Smoke runs as the last proof of a repair: before it is kept (``fix --smoke``), or afterwards (``--after-fix``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from doctor.errors import UsageError
+from doctor.model import Environment, Receipt
 from doctor.probe.environment import probe_environment
+from doctor.repair.history import Event, last, rollback_order
+from doctor.repair.transaction import recover, transact
 from doctor.smoke import llama_recipe as recipe
 from doctor.smoke.ladder import Rung, Verdict
 from doctor.smoke.llama import climb, make_bench
@@ -54,3 +57,38 @@ def verification(name: str, tell: Callable[[str], None] = _unheard) -> Verificat
 
 def _sentence(rung: Rung, directory: Path) -> str:
     return f"the smoke run failed at {rung.title}: {rung.sentence} (its output is in {directory})"
+
+
+def repair_to_judge(environment: Environment) -> Event:
+    """The repair that stands last in the environment's history.
+
+    Raises:
+        UsageError: the doctor has repaired nothing here that could be taken back.
+        TransactionError: an interrupted repair cannot be undone now.
+    """
+    recover(environment.path)
+    event = last(environment.path)
+    if event is None or event.kind != "fix":
+        raise UsageError(f"--after-fix: no repair of {environment.path} stands that could be taken back.")
+    return event
+
+
+def take_back(environment: Environment, event: Event, command: str) -> Receipt:
+    """Undo a repair byte for byte, because what it was to mend does not work.
+
+    Raises:
+        TransactionError: its files were changed since, or the disk refuses; nothing was changed then.
+    """
+
+    def verify() -> str:
+        now = probe_environment(environment.path)
+        for change in event.changes:
+            found = now.distribution(change.name)
+            if (found.version if found else None) != change.before:
+                return f"{change.name} is not {change.before or 'absent'} afterwards"
+        return ""
+
+    order = replace(
+        rollback_order(environment, event), command=command, because=f"{event.id} did not stand a smoke run"
+    )
+    return transact(order, verify, lambda: "")
