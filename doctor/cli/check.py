@@ -38,6 +38,10 @@ from doctor.render.text import render_text
     show_default=True,
     help="The least severe finding that makes the exit code 1.",
 )
+@click.option(
+    "--confirm", is_flag=True, help="Also run each failing import, with limits, in the patient's interpreter."
+)
+@click.option("--fresh", is_flag=True, help="Examine again, even if nothing has changed since the last time.")
 @click.option("--snapshot", metavar="FILE", default="", help="Examine what `acdoctor snapshot` saved elsewhere.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", default="", help="Write the report to FILE.")
@@ -47,6 +51,8 @@ def check(
     stack: str,
     entries: tuple[str, ...],
     fail_on: str,
+    confirm: bool,
+    fresh: bool,
     snapshot: str,
     form: str,
     output: str,
@@ -54,7 +60,8 @@ def check(
     """Find what is broken in an environment, and what cures it.
 
     VENV is the folder of a virtual environment; without it $VIRTUAL_ENV, ./.venv or the only ./venv* is examined.
-    No package of it is run, nothing is changed. Exit code: 0 healthy, 1 findings, 2 usage, 3 could not be examined.
+    Nothing is changed, and no package of it is run without --confirm.
+    Exit code: 0 healthy, 1 findings, 2 usage, 3 could not be examined.
     """
     settings = current_settings()
     options = Options(
@@ -64,12 +71,17 @@ def check(
         assumed=settings.assumed,
         rules=settings.rules,
         fail_on=Severity(fail_on),
+        fresh=fresh,
     )
+    if confirm and snapshot:
+        raise UsageError("A snapshot has no interpreter: --confirm runs imports where the environment is.")
     path = snapshot or resolve_environment_path(venv)
     with progress(f"examining {shown(path)}", settings):
         report = (
             _examined_snapshot(path, venv, options, settings) if snapshot else with_unfinished(examine(path, options))
         )
+    if confirm:
+        report = _confirmed(report, settings)
     if form == "json":
         text = render_json(report)
     elif form == "html":
@@ -81,6 +93,17 @@ def check(
         text = render_text(report, page_for(settings, next_step=next_step, to_file=output not in ("", "-")))
     deliver(text, output)
     return report.exit_code
+
+
+def _confirmed(report: Report, settings: Settings) -> Report:
+    """The report after the failing imports were run; what kept them from it is said on stderr."""
+    from doctor.checks.confirm import confirmed  # noqa: PLC0415 - only for those who ask for it
+
+    with progress("running the failing imports", settings):
+        report, complaint = confirmed(report)
+    if complaint and not settings.quiet:
+        click.echo(f"acdoctor: {shown(complaint)}", err=True)
+    return report
 
 
 def _fix_command(venv: str | None, stack: str, settings: Settings) -> str:
