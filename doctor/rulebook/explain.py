@@ -66,6 +66,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "accepts", tuple(f"{entry.module} {entry.symbol}: {entry.reason}" for entry in rule.accepts)
         yield "lockfile", (rule.lockfile,)
         yield "resolved", (rule.resolved,)
+        yield "also", rule.also
         yield "cures", tuple(f"{cure.pin}: {cure.reason}" for cure in rule.cures)
         yield "archives", tuple(f"{archive.name} {archive.url}: {archive.reason}" for archive in rule.archives)
         yield "checkouts", tuple(f"{checkout.name} {checkout.url} {checkout.tag}" for checkout in rule.checkouts)

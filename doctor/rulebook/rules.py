@@ -127,7 +127,7 @@ class Stack(Rule):
     that is resolved to see what users got on a day; empty: the pins say it.
     ``lockfile``: the folder below ``lockfiles/`` with the known-good set, resolved as the index stood at the end of the
     day ``resolved`` (UTC) with the ``cures``; ``archives``, ``checkouts`` and ``leave_out`` are what ``create`` needs
-    to know beyond it.
+    to know beyond it. ``also``: other names by which users ask for it.
     """
 
     detect: tuple[str, ...] = ()
@@ -142,6 +142,7 @@ class Stack(Rule):
     lockfile: str = ""
     released: str = ""
     resolved: str = ""
+    also: tuple[str, ...] = ()
     cures: tuple[Cure, ...] = ()
     archives: tuple[Archive, ...] = ()
     checkouts: tuple[Checkout, ...] = ()
@@ -217,5 +218,6 @@ class Rulebook:
     retired: tuple[str, ...] = ()
 
     def stack(self, stack_id: str) -> Stack | None:
-        """The stack of that id."""
-        return next((s for s in self.stacks if s.id == stack_id), None)
+        """The stack of that id, or the one that is also called so."""
+        named = next((s for s in self.stacks if s.id == stack_id), None)
+        return named or next((s for s in self.stacks if stack_id in s.also), None)

@@ -144,6 +144,7 @@ def _stack(table: Table, common: dict[str, Any]) -> Stack:
         lockfile=table.text("lockfile"),
         released=table.day("released") if table.has("released") else "",
         resolved=table.day("resolved") if table.has("resolved") else "",
+        also=table.texts("also", parse=valid_id),
         cures=tuple(cure(entry) for entry in table.tables("cures")),
         archives=tuple(archive(entry) for entry in table.tables("archives")),
         checkouts=tuple(checkout(entry) for entry in table.tables("checkouts")),

@@ -61,7 +61,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
 VALUES = st.one_of(SCALARS, st.lists(SCALARS, max_size=3))
 KEYS = st.sampled_from(
     "schema id kind status severity title explain together marker symbol where contract detect detect_any python pins "
-    "entries provided asks lockfile released resolved cures archives checkouts leave_out when module names closed needs pattern after until near unless stage order "
+    "entries provided asks lockfile released resolved also cures archives checkouts leave_out when module names closed needs pattern after until near unless stage order "
     "category advice ask estimate says subjects explains consequence typical x".split()
 )
 TABLES = st.dictionaries(st.sampled_from("on how claim source found installed text says install".split()), VALUES)
