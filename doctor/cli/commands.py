@@ -20,10 +20,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "triage": ("doctor.cli.triage:triage", "Say what a pasted error, a log or a silent run means."),
     "smoke": ("doctor.cli.smoke:command", "Prove that a stack or a service does its job, rung by rung."),
     "imports": ("doctor.cli.imports:command", "Show what importing a module would do, without importing it."),
+    "stacks": ("doctor.cli.stacks:command", "The known-good sets: list them, show one."),
     "create": ("doctor.cli.create:create", "Make an environment from a stack's known-good set."),
+    "constraints": ("doctor.cli.constraints:constraints", "A stack's versions, for PIP_CONSTRAINT."),
     "lock": ("doctor.cli.lock:lock", "Make a stack's set again, and show what differs."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "drift": ("doctor.cli.drift:drift", "It worked on one day: what changed since, and what broke it."),
+    "compat": ("doctor.cli.compat:compat", "Which versions of A import beside which of B, as a table."),
     "demo": ("doctor.cli.demo:demo", "Show a real break: made, missed by pip check, found and cured."),
 }
 

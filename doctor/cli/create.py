@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -14,10 +15,10 @@ from doctor.errors import UsageError
 from doctor.index.index import open_index
 from doctor.render.escape import shown
 from doctor.render.text import render_text
+from doctor.rulebook.known_good import lock_folder
 from doctor.rulebook.load import load_rulebook
 from doctor.stacks.create import Created, Recipe, check_checkout, likely_python
 from doctor.stacks.create import create as create_environment
-from doctor.stacks.lockfile import lock_folder
 from doctor.stacks.locking import known_stack
 from doctor.stacks.shopping import Shopping, Wish, plan_shopping
 
@@ -52,7 +53,7 @@ def create(
     """
     settings = current_settings()
     stack = known_stack(load_rulebook(settings.rules, ("stack", "breakage")), stack_id)
-    recipe = Recipe(stack=stack, folder=lock_folder(lock_path or stack.lockfile or stack.id))
+    recipe = Recipe(stack=stack, folder=Path(lock_path) if lock_path else lock_folder(stack))
     options = tuple(dict.fromkeys((*without, *(("cuda",) if without_cuda else ()))))
     wish = Wish(without=options, find_links=find_links, archives=_archives(archives), checkout=checkout, python=python)
     if dry_run:

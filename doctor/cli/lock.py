@@ -12,6 +12,7 @@ from doctor.errors import UsageError
 from doctor.index.index import open_index
 from doctor.render.escape import shown
 from doctor.rulebook.explain import columns
+from doctor.rulebook.known_good import lock_folder
 from doctor.rulebook.load import load_rulebook
 from doctor.stacks.lockfile import (
     ASKED,
@@ -19,7 +20,6 @@ from doctor.stacks.lockfile import (
     REQUIREMENTS,
     Lock,
     LockError,
-    lock_folder,
     read_lock,
     render_pylock,
 )
@@ -40,7 +40,7 @@ def lock(stack_id: str, day: str, asked: str, write: bool, output: str) -> int:
     """
     settings = current_settings()
     stack = known_stack(load_rulebook(settings.rules, ("stack", "breakage")), stack_id)
-    folder = lock_folder(stack.lockfile or stack.id)
+    folder = lock_folder(stack)
     text = _asked(Path(asked) if asked else folder / ASKED)
     with progress(f"resolving {stack.id}", settings):
         made = make_lock(stack, text, open_index(offline=settings.offline), day)

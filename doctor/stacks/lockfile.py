@@ -22,7 +22,6 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from doctor.errors import DoctorError
-from doctor.rulebook.sources import builtin_directory
 
 PYLOCK, REQUIREMENTS, ASKED = "pylock.toml", "requirements.txt", "requirements.in"
 WHEELS = "wheels"
@@ -81,11 +80,6 @@ class Lock:
     def size(self) -> int:
         """Bytes to download when the smallest number of files is taken."""
         return sum(package.files[0].size or 0 for package in self.packages)
-
-
-def lock_folder(name: str) -> Path:
-    """Where the set of that name lies: in the checkout's ``lockfiles/`` or inside the installed wheel."""
-    return builtin_directory().parent / "lockfiles" / name
 
 
 def read_lock(path: Path) -> Lock:
