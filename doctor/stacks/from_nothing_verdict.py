@@ -78,18 +78,20 @@ class Judge:
         Raises:
             IndexUnavailableError: a wheel cannot be read.
         """
-        key = self._key(resolution, entries)
-        kept = self.index.cache.read(_KIND, key)
-        if kept is not None:
-            known = _decoded(kept[0])
-            if known is not None:
-                return known
+        known = self.kept(resolution, entries)
+        if known is not None:
+            return known
         self.looked += 1
         subject = self.subject
         planned = planned_environment(resolution, subject.interpreter, self.reader, subject.trees, subject.assumed)
         found = self._examined(planned, entries)
-        self.index.cache.write(_KIND, key, _encoded(found))
+        self.index.cache.write(_KIND, self._key(resolution, entries), _encoded(found))
         return found
+
+    def kept(self, resolution: Resolution, entries: tuple[str, ...] = ()) -> Verdict | None:
+        """The verdict when it was given before."""
+        kept = self.index.cache.read(_KIND, self._key(resolution, entries))
+        return _decoded(kept[0]) if kept is not None else None
 
     def _examined(self, planned: Planned, entries: tuple[str, ...]) -> Verdict:
         subject = self.subject

@@ -142,8 +142,8 @@ def _sentence(impossible: ResolutionImpossible[Ask, object], wanted: Wanted) -> 
     when = f" on {wanted.day.isoformat()}" if wanted.day else ""
     texts = []
     for cause in impossible.causes:
-        parent = getattr(cause.parent, "pin", "") if cause.parent else "you"
-        texts.append(f"{parent} asks for {cause.requirement.shown}")
+        parent = f"{getattr(cause.parent, 'pin', '')} asks" if cause.parent else "you ask"
+        texts.append(f"{parent} for {cause.requirement.shown}")
     unique = list(dict.fromkeys(texts))
     python = wanted.interpreter.version
     return f"No set of versions for Python {python} satisfied all that is asked for{when}: " + "; ".join(unique) + "."

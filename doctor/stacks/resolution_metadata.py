@@ -1,15 +1,19 @@
-"""What a file on the index asks for, read and never run: of wheels by ranges, of source archives from what is in them."""
+"""What a file on the index asks for: of wheels by ranges, of source archives from what is in them; never run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from email.message import Message
 
+from packaging.markers import Marker
+
 from doctor.errors import IndexUnavailableError
 from doctor.index.index import Index
 from doctor.index.releases import ReleaseFile
 from doctor.index.wheels import WheelFiles
+from doctor.model import Interpreter
 from doctor.probe.metadata import parse_headers
+from doctor.rulebook.requirements import UNREADABLE
 from doctor.stacks.resolution_source import LARGEST, SourceError, wheel_of_source
 
 _KIND = "metadata"
@@ -33,6 +37,7 @@ class MetadataReader:
         self._index = index
         self._known: dict[str, Asked] = {}
         self._wheels: dict[str, WheelFiles] = {}
+        self._markers: dict[tuple[str, ...], bool] = {}
 
     def of(self, file: ReleaseFile) -> Asked:
         """What the file asks for; raises ``IndexUnavailableError`` when the index cannot be asked."""
@@ -40,6 +45,16 @@ class MetadataReader:
         if key not in self._known:
             self._known[key] = self._read(file)
         return self._known[key]
+
+    def holds(self, marker: Marker, extra: str, interpreter: Interpreter) -> bool:
+        """Whether the marker holds in that interpreter; the same few are asked about over and over."""
+        key = (str(marker), extra, interpreter.executable, interpreter.version)
+        if key not in self._markers:
+            try:
+                self._markers[key] = marker.evaluate({**interpreter.markers, "extra": extra})
+            except UNREADABLE:
+                self._markers[key] = False
+        return self._markers[key]
 
     def wheel(self, file: ReleaseFile) -> WheelFiles:
         """The members of a wheel; of a source archive those that an installation would have.

@@ -15,7 +15,7 @@ from resolvelib import AbstractProvider
 
 from doctor.errors import UsageError
 from doctor.index.index import Index
-from doctor.index.releases import Release, ReleaseFile, Window, best_wheel, python_allowed
+from doctor.index.releases import Release, ReleaseFile, Window, python_allowed
 from doctor.model import Interpreter
 from doctor.rulebook.requirements import UNREADABLE, requirement
 from doctor.stacks.resolution_metadata import MetadataReader
@@ -27,11 +27,12 @@ _NEVER = "<never>"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ask:
-    """One requirement as it stands for a name, with or without extras."""
+    """One requirement as it stands for a name, with or without extras; ``versions`` is its specifier's text."""
 
     requirement: Requirement
     extras: tuple[str, ...] = ()
     why: str = ""
+    versions: str = ""
 
     @property
     def key(self) -> str:
@@ -74,6 +75,10 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
     _limits: dict[str, SpecifierSet] = field(default_factory=dict)
     _files: dict[tuple[str, str, bool], ReleaseFile | None] = field(default_factory=dict)
     _asked: dict[tuple[str, str, tuple[str, ...]], tuple[Ask, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Tags are ranked once."""
+        self._ranks = {tag: number for number, tag in enumerate(self.interpreter.tags)}
 
     def roots(self, texts: Iterable[str]) -> list[Ask]:
         """What the user asks for, as far as its markers hold; raises ``UsageError`` for what is no requirement."""
@@ -151,7 +156,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
 
     def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
         """The version is one that the requirement accepts; which pre-releases may be chosen was decided before."""
-        return _contains(str(requirement.requirement.specifier), candidate.version)
+        return _contains(requirement.versions, candidate.version)
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Ask]:
         """What the candidate's metadata asks for in this interpreter, with its extras."""
@@ -172,7 +177,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
             yield Ask(Requirement("never"), (_NEVER,), why=reason)
             return
         if candidate.extras:
-            yield Ask(requirement(f"{candidate.name}=={candidate.version}"))
+            yield _ask(requirement(f"{candidate.name}=={candidate.version}"))
         for text in metadata.requires:
             try:
                 parsed = requirement(text)
@@ -185,10 +190,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
     def _holds(self, parsed: Requirement, extra: str) -> bool:
         if parsed.marker is None:
             return True
-        try:
-            return parsed.marker.evaluate({**self.interpreter.markers, "extra": extra})
-        except UNREADABLE:
-            return False
+        return self.reader.holds(parsed.marker, extra, self.interpreter)
 
     def _from_elsewhere(self, parsed: Requirement) -> bool:
         """It names a URL: resolved by name where a constraint pins it exactly, else left out (and said so)."""
@@ -212,24 +214,19 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
                 yield Candidate(name=name, version=self.present[name], file=None, extras=extras)
             return
         releases = {release.version: release for release in self.index.versions(name)}
-        order = sorted(releases, key=_version, reverse=True)
-        fitting = [v for v in order if _contains(str(specifier), v)]
-        stable = [v for v in fitting if not _version(v).is_prerelease]
-        asked_for = any(_is_prerelease(c.version) for c in specifier)
+        text = str(specifier)
+        fitting = [v for v in sorted(releases, key=_version, reverse=True) if _contains(text, v)]
         pinned = any(c.operator in ("==", "===") and "*" not in c.version for c in specifier)
         for withdrawn in (False, True) if pinned else (False,):
-            found = False
-            for batch in (fitting,) if asked_for else (stable, [v for v in fitting if v not in stable]):
-                for version in batch:
-                    file = self._file(releases[version], withdrawn=withdrawn)
-                    if file is not None:
-                        found = True
-                        if version not in wrong:
-                            yield Candidate(name=name, version=version, file=file, extras=extras)
+            for batch in _batches(fitting, specifier):
+                files = ((v, file) for v in batch if (file := self._file(releases[v], withdrawn=withdrawn)))
+                found = False
+                for version, file in files:
+                    found = True
+                    if version not in wrong:
+                        yield Candidate(name=name, version=version, file=file, extras=extras)
                 if found:
-                    break
-            if found:
-                return
+                    return
 
     def _file(self, release: Release, *, withdrawn: bool) -> ReleaseFile | None:
         key = (release.name, release.version, withdrawn)
@@ -241,23 +238,28 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
         """The wheel that fits best, else a source archive; ``withdrawn`` ones only when nothing else is pinned."""
         if withdrawn:
             release = replace(release, files=tuple(replace(f, yanked=False) for f in release.files if f.yanked))
-        wheel = best_wheel(release, self.interpreter, self.window)
-        if wheel is not None:
-            return wheel
         python = self.interpreter.markers.get("python_full_version", self.interpreter.version)
-        archives = (
-            f
-            for f in release.files
-            if not f.is_wheel
-            and not f.yanked
-            and self.window.holds(f)
-            and python_allowed(f.requires_python, python)
-        )
+        there = [f for f in release.files if not f.yanked and self.window.holds(f)]
+        files = [f for f in there if python_allowed(f.requires_python, python)]
+        wheels = [(min(map(self._ranks.__getitem__, fitting)), f.filename, f) for f in files
+                  if f.is_wheel and (fitting := f.tags & self._ranks.keys())]
+        if wheels:
+            return min(wheels, key=lambda item: item[:2])[2]
+        archives = (f for f in files if not f.is_wheel)
         return min(archives, key=lambda f: (not f.filename.endswith(".tar.gz"), f.filename), default=None)
 
 
+def _batches(fitting: list[str], specifier: SpecifierSet) -> tuple[list[str], ...]:
+    """Final versions before pre-releases, unless one of these is asked for (PEP 440)."""
+    if any(_is_prerelease(c.version) for c in specifier):
+        return (fitting,)
+    early = {v for v in fitting if _version(v).is_prerelease}
+    return ([v for v in fitting if v not in early], [v for v in fitting if v in early])
+
+
 def _ask(parsed: Requirement) -> Ask:
-    return Ask(parsed, tuple(sorted(canonicalize_name(extra) for extra in parsed.extras)))
+    extras = tuple(sorted(canonicalize_name(extra) for extra in parsed.extras))
+    return Ask(parsed, extras, versions=str(parsed.specifier))
 
 
 def _key(name: str, extras: tuple[str, ...]) -> str:
