@@ -28,11 +28,32 @@ class Offer:
         return bool(self.below) and not self.above
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A statement of ``file`` (relative to site-packages) that fails: its text and what it asks for."""
+
+    file: str
+    source: str
+    missing: Missing
+
+
 class Lookup(Protocol):
     """Finds versions; returns None when it cannot know (offline, compiled code, too many to read)."""
 
     def offer(self, provider: str, missing: Missing, version: str, python: str) -> Offer | None:
         """Versions of ``provider`` around ``version`` ('' when not known) that have what is missing."""
+
+    def mended(self, importer: str, use: Use, version: str, python: str) -> str:
+        """The oldest version of ``importer`` from which on no file does ``use`` any more; '' when there is none."""
+
+    def requires(self, name: str, version: str) -> tuple[str, ...] | None:
+        """What a version requires (Requires-Dist, raw); None when it cannot be known."""
+
+    def installable(self, name: str, version: str, python: str) -> bool | None:
+        """Whether a wheel of that version fits the Python; None when it cannot be known."""
+
+    def known(self, name: str) -> bool | None:
+        """Whether the index has a project of that name."""
 
     def exists(self, name: str, module: str) -> bool | None:
         """Whether a distribution of that name exists and brings the module; None when it cannot be known."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from packaging.requirements import InvalidRequirement, Requirement
 
 from doctor.model import Fix, Severity
+from doctor.triage.api import by_name, subjects_of, who
 from doctor.triage.diagnosis import (
     CERTAIN,
     FREEZE,
@@ -19,11 +20,9 @@ from doctor.triage.diagnosis import (
     is_distribution,
     lines_of,
     pinned,
-    spoken,
 )
-from doctor.triage.lookup import Offer
 from doctor.triage.missing import Missing
-from doctor.triage.owners import PROJECT
+from doctor.triage.owners import is_standard
 from doctor.triage.reading import Reading
 from doctor.triage.versions import Versions
 
@@ -41,31 +40,24 @@ def by_lookup(reading: Reading, knowledge: Knowledge, versions: Versions) -> Dia
         return _symbol(reading, missing, versions)
     if missing.kind == "library":
         return _library(reading, missing)
-    return _name(reading, missing, knowledge, versions)
-
-
-def _who(reading: Reading, versions: Versions) -> str:
-    if is_distribution(reading.importer):
-        return spoken(reading.importer, versions)
-    return "your own code" if reading.importer == PROJECT else "the program"
-
-
-def _subjects(reading: Reading, versions: Versions) -> tuple[str, ...]:
-    names = [name for name in (reading.importer, reading.provider) if is_distribution(name)]
-    return tuple(dict.fromkeys(pinned(name, versions) for name in names))
+    return by_name(reading, missing, knowledge, versions)
 
 
 def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
     """A module whose package is there (then its name is looked up), or a distribution that is not there at all."""
     module = missing.module or ""
     provider = reading.provider
-    if missing.kind == "module" and ("." in module or versions.of(provider)):
-        return _name(reading, missing, knowledge, versions)
+    standard = is_standard(module) and not is_distribution(provider)
+    if missing.kind == "module" and ("." in module or versions.of(provider) or standard):
+        return by_name(reading, missing, knowledge, versions)
     subjects = (pinned(provider, versions),) if is_distribution(provider) else ()
     found = finding(
         "missing-distribution", Severity.ERROR, subjects, f"{module} is not installed in the Python that ran", reading
     )
-    fixes, sure = _brings(module, provider, reading, knowledge, versions)
+    if missing.kind == "distribution":
+        fixes, sure = _asked_for(missing, provider, knowledge)
+    else:
+        fixes, sure = _brings(module, provider, reading, knowledge, versions)
     local = not fixes or (sure == POSSIBLE)
     return Diagnosis(
         finding=replace(found, fixes=fixes),
@@ -81,6 +73,14 @@ def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
         ),
         reading=reading,
     )
+
+
+def _asked_for(missing: Missing, provider: str, knowledge: Knowledge) -> tuple[tuple[Fix, ...], str]:
+    """What the message itself asks for, when there is such a project."""
+    if knowledge.lookup and knowledge.lookup.known(provider) is False:
+        return (), POSSIBLE
+    wanted = missing.need or provider
+    return (install(wanted, because="the program itself asks for it"),), CERTAIN if missing.need else LIKELY
 
 
 def _brings(
@@ -148,63 +148,6 @@ _LOCAL_NAMES = frozenset(
 )
 
 
-def _name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
-    provider = reading.provider
-    offer = None
-    if knowledge.lookup and is_distribution(provider) and missing.kind in ("module", "name", "attribute"):
-        offer = knowledge.lookup.offer(provider, missing, versions.of(provider), versions.python)
-    verb = {"module": "imports", "name": "imports", "signature": "calls"}.get(missing.kind, "uses")
-    lacks = f"which {spoken(provider, versions)} does not have" if is_distribution(provider) else "which is not there"
-    if missing.kind == "signature":
-        lacks = "which does not accept these arguments"
-    found = finding(
-        _rule(missing),
-        Severity.ERROR,
-        _subjects(reading, versions),
-        f"{_who(reading, versions)} {verb} {missing.dotted}, {lacks}",
-        reading,
-    )
-    details, fixes = _cures(offer, missing, versions) if offer else ((), ())
-    return Diagnosis(
-        finding=replace(found, details=details, fixes=fixes),
-        category=_category(missing, offer),
-        sure=CERTAIN if fixes and versions.of(provider) else LIKELY if fixes or provider else POSSIBLE,
-        why="the wheels of the index were read" if offer else "the message names what is missing, not since when",
-        lines=lines_of(reading),
-        ask="" if fixes and versions.of(provider) else FREEZE,
-        reading=reading,
-    )
-
-
-def _rule(missing: Missing) -> str:
-    names = {"module": "missing-module", "signature": "changed-signature", "name": "missing-name"}
-    return names.get(missing.kind, "missing-attribute")
-
-
-def _category(missing: Missing, offer: Offer | None) -> str:
-    if missing.kind == "module":
-        return "missing_module"
-    return "api_missing" if offer and not offer.removed and offer.above else "api_removed"
-
-
-def _cures(offer: Offer, missing: Missing, versions: Versions) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
-    """What the versions say, and the nearest that has what is missing: newer first unless it was removed."""
-    details, fixes = [], []
-    name = offer.provider
-    if offer.above:
-        details.append(f"{missing.dotted} is there from {name} {offer.above} on")
-        fixes.append(
-            install(f"{name}>={offer.above}", because=f"the first version after yours that has {missing.dotted}")
-        )
-    if offer.below:
-        details.append(f"{missing.dotted} was last there in {name} {offer.below}")
-        fixes.append(install(f"{name}=={offer.below}", because=f"the last version that has {missing.dotted}"))
-    if not fixes:
-        details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
-    del versions
-    return tuple(details), tuple(fixes)
-
-
 def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
     try:
         requirement = Requirement(missing.need)
@@ -237,16 +180,16 @@ def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosi
 
 
 def _symbol(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
-    who = (
-        _who(reading, versions)
+    said = (
+        who(reading, versions)
         if is_distribution(reading.importer)
         else missing.file.rpartition("/")[2] or "a compiled module"
     )
     found = finding(
         "undefined-symbol",
         Severity.ERROR,
-        _subjects(reading, versions),
-        f"{who} was compiled against another version of a library: its symbol {missing.symbol} is not there",
+        subjects_of(reading, versions),
+        f"{said} was compiled against another version of a library: its symbol {missing.symbol} is not there",
         reading,
     )
     return Diagnosis(
@@ -265,7 +208,7 @@ def _library(reading: Reading, missing: Missing) -> Diagnosis:
     found = finding(
         "missing-library",
         Severity.ERROR,
-        _subjects(reading, Versions()),
+        subjects_of(reading, Versions()),
         f"the shared library {missing.symbol} cannot be found",
         reading,
     )

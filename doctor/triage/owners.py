@@ -24,6 +24,50 @@ _STDLIB = re.compile(
 _SUFFIX = re.compile(r"(?:\.(?:cpython|abi3|pypy|cp)[\w.-]{0,80})?\.(?:pyx?|pyi|pyc|so|pyd)(?:\.\d{1,4})*$")
 
 
+_REMOVED = frozenset(
+    [
+        "aifc",
+        "asynchat",
+        "asyncore",
+        "audioop",
+        "binhex",
+        "cgi",
+        "cgitb",
+        "chunk",
+        "crypt",
+        "distutils",
+        "dummy_threading",
+        "formatter",
+        "imghdr",
+        "imp",
+        "lib2to3",
+        "macpath",
+        "mailcap",
+        "msilib",
+        "nis",
+        "nntplib",
+        "ossaudiodev",
+        "parser",
+        "pipes",
+        "smtpd",
+        "sndhdr",
+        "spwd",
+        "sunau",
+        "symbol",
+        "telnetlib",
+        "uu",
+        "xdrlib",
+    ]
+)
+"""Modules that once were in the standard library (PEP 594, PEP 632, and what went before)."""
+
+
+def is_standard(module: str) -> bool:
+    """The module is, or was, the standard library's."""
+    top = module.split(".", maxsplit=1)[0]
+    return top in sys.stdlib_module_names or top in _REMOVED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """``kind`` is ``distribution``, ``stdlib`` or ``project``; ``file`` is relative to its directory on sys.path."""
@@ -54,7 +98,7 @@ class Names:
             if found:
                 return found
         top = parts[0]
-        return "" if top in sys.stdlib_module_names or not top else normal(top)
+        return "" if is_standard(top) or not top else normal(top)
 
     def of_path(self, path: str) -> Owner:
         """Whose file it is."""

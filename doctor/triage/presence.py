@@ -53,7 +53,7 @@ def has(wheel: WheelText, missing: Missing) -> bool | None:
     if missing.kind == "module":
         return wheel.has_module(module)
     symbol = missing.symbol or ""
-    if missing.kind == "name" and wheel.has_module(f"{module}.{symbol}"):
+    if wheel.has_module(f"{module}.{symbol}") and (missing.kind == "name" or _imports_itself(wheel, module, symbol)):
         return True
     if not wheel.has_module(module):
         return False
@@ -61,6 +61,14 @@ def has(wheel: WheelText, missing: Missing) -> bool | None:
     if source is None:
         return None
     return _bound(wheel, _Source(module=module, file=source), symbol, _STARS)
+
+
+def _imports_itself(wheel: WheelText, module: str, symbol: str) -> bool:
+    """The package imports its submodule, which binds it as an attribute."""
+    source = wheel.source_of(module)
+    return bool(source) and bool(
+        re.search(rf"\bfrom \.{symbol} import|\bfrom \. import\b.*\b{symbol}\b", wheel.read(source or ""))
+    )
 
 
 def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:

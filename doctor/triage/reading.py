@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from doctor.triage.asking import asked_for, bounded, moved, name_of
 from doctor.triage.missing import Missing, is_import, read_missing, signature_callable
 from doctor.triage.owners import DISTRIBUTION, PROJECT, STDLIB, Names, Owner
 from doctor.triage.traceback import Frame, Raised
@@ -12,6 +13,7 @@ from doctor.triage.versions import normal
 
 _RUNS_A_FILE = ("runpy.py",)
 _IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "zipimport.ZipImportError")
+_ASKING = ("ImportError", "RuntimeError", "NotAvailable", "DependencyError", "NotInstalled", "NotInstalledError")
 _HOOKED = re.compile(r"\b(?:import_module|__import__|load_library|importlib)\b")
 
 
@@ -75,10 +77,27 @@ def read(raised: Raised, names: Names) -> Reading:
     missing = read_missing(raised.message, source) or next(
         (found for line in raised.more if (found := read_missing(line))), None
     )
+    missing = missing or _told(raised, reading)
     if missing and missing.kind == "module" and missing.module and source.lstrip().startswith(("from .", "import .")):
         missing = replace(missing, partial=False)
     importer = _importer(reading, missing, names)
     return replace(reading, missing=missing, importer=importer, provider=_provider(reading, missing, names))
+
+
+def _told(raised: Raised, reading: Reading) -> Missing | None:
+    """What a package's own words say is missing: a requirement, a bound, a name that it gave up."""
+    found = bounded(raised.text)
+    third = reading.third_party
+    if found is None and third and (symbol := moved(raised.message)):
+        place = next((p for p in reversed(reading.places) if p.frame.function == "__getattr__"), third)
+        return Missing(kind="attribute", module=_module(place.owner), symbol=symbol)
+    bare = raised.exception.rpartition(".")[2]
+    if found is None and (bare in _IMPORT_ERRORS or bare.endswith(_ASKING)):
+        own = {p.owner.name for p in reading.places}
+        needs = [need for need in asked_for(raised.text) if normal(name_of(need)) not in own]
+        if needs:
+            found = Missing(kind="distribution", module=name_of(needs[0]), need=needs[0])
+    return found
 
 
 def _level(raised: Raised, places: tuple[Place, ...]) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import InvalidVersion, Version
 
 from doctor.errors import IndexUnavailableError
 from doctor.index.index import Index, open_index
-from doctor.index.releases import Release, ReleaseFile
-from doctor.triage.lookup import Offer
+from doctor.index.releases import Release, ReleaseFile, python_allowed
+from doctor.planned.target import same_version
+from doctor.triage.lookup import Offer, Use
 from doctor.triage.missing import Missing
 from doctor.triage.presence import WheelText, has
+from doctor.triage.statements import still_uses
 
 _WHEELS_READ = 14
 _SECONDS = 25.0
@@ -43,6 +46,63 @@ class IndexLookup:
         except (IndexUnavailableError, KeyError, OSError):
             return None
         return None
+
+    def known(self, name: str) -> bool | None:
+        """See ``Lookup``."""
+        try:
+            return bool(self._open().versions(name))
+        except (IndexUnavailableError, OSError):
+            return None
+
+    def mended(self, importer: str, use: Use, version: str, python: str) -> str:
+        """See ``Lookup``: a newer version whose file does without; '' also when it cannot be known."""
+        self._deadline = self._deadline or time.monotonic() + _SECONDS
+        try:
+            wheels = self._wheels(importer, python)
+            search = _Search([text for text, _ in wheels], lambda at: self._does_without(wheels[at][1], use))
+            here = _position(wheels, version)
+            if not version:
+                found = search.edge()
+            elif here < 0 or search.has(here) is not False:
+                return ""
+            else:
+                found = search.around(here)
+        except (IndexUnavailableError, KeyError, OSError):
+            return ""
+        return found[1] if found else ""
+
+    def requires(self, name: str, version: str) -> tuple[str, ...] | None:
+        """See ``Lookup``."""
+        try:
+            release = next((r for r in self._open().versions(name) if same_version(r.version, version)), None)
+            file = _wheel(release, "") if release else None
+            return tuple(self._open().metadata(file).get_all("Requires-Dist") or ()) if file else None
+        except (IndexUnavailableError, KeyError, OSError):
+            return None
+
+    def installable(self, name: str, version: str, python: str) -> bool | None:
+        """See ``Lookup``; machines other than Linux on x86-64 are taken to have what Linux has."""
+        minor = tuple(int(part) for part in python.split(".")[:2] if part.isdecimal())
+        if len(minor) != 2:  # noqa: PLR2004 - major and minor
+            return None
+        try:
+            release = next((r for r in self._open().versions(name) if same_version(r.version, version)), None)
+        except (IndexUnavailableError, OSError):
+            return None
+        if release is None:
+            return False
+        wheels = [file for file in release.files if file.is_wheel and not file.yanked]
+        fitting = {str(tag) for tag in cpython_tags(minor, platforms=["any"])} | _pure_tags(minor)
+        return any(python_allowed(f.requires_python, python) and _fits(f, minor, fitting) for f in wheels)
+
+    def _does_without(self, file: ReleaseFile, use: Use) -> bool | None:
+        if time.monotonic() > self._deadline:
+            return None
+        wheel = self._open().wheel(file)
+        if use.file not in wheel.names:
+            return None
+        uses = still_uses(wheel.read(use.file).decode("utf-8", "replace"), use)
+        return None if uses is None else not uses
 
     def _open(self) -> Index:
         if self._index is None:
@@ -185,3 +245,13 @@ def _is_pre(version: str) -> bool:
         return Version(version).is_prerelease
     except InvalidVersion:
         return True
+
+
+def _pure_tags(minor: tuple[int, ...]) -> set[str]:
+    return {str(tag) for tag in compatible_tags(minor, f"cp{minor[0]}{minor[1]}", platforms=["any"])}
+
+
+def _fits(file: ReleaseFile, minor: tuple[int, ...], fitting: set[str]) -> bool:
+    """Interpreter and binary interface fit, whatever the platform."""
+    del minor
+    return any(tag.rpartition("-")[0] in {text.rpartition("-")[0] for text in fitting} for tag in file.tags)

@@ -1,0 +1,182 @@
+"""A module, a name, an attribute or a parameter that is not there: who moved, and which versions fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from doctor.model import Fix, Severity
+from doctor.triage.diagnosis import (
+    CERTAIN,
+    FREEZE,
+    LIKELY,
+    POSSIBLE,
+    Diagnosis,
+    Knowledge,
+    finding,
+    install,
+    is_distribution,
+    lines_of,
+    pinned,
+    spoken,
+)
+from doctor.triage.lookup import Offer, Use
+from doctor.triage.missing import Missing
+from doctor.triage.owners import PROJECT, is_standard
+from doctor.triage.reading import Reading
+from doctor.triage.versions import Versions
+
+_VERBS = {"module": "imports", "name": "imports", "signature": "calls"}
+_RULES = {"module": "missing-module", "signature": "changed-signature", "name": "missing-name"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What the index says: versions of the provider, and the version of the importer that does without."""
+
+    offer: Offer | None = None
+    mended: str = ""
+    provider: str = ""
+
+
+def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
+    """What it means that something was not there, with the versions that have it or do without it."""
+    if missing.module and is_standard(missing.module) and not is_distribution(reading.provider):
+        return _standard_library(reading, missing, knowledge, versions)
+    found = _asked(reading, missing, knowledge, versions)
+    reading = replace(reading, provider=found.provider)
+    details, fixes = _cures(found, reading, missing)
+    told = versions.of(found.provider) if found.provider else versions.of(reading.importer)
+    conclusion = finding(
+        _RULES.get(missing.kind, "missing-attribute"),
+        Severity.ERROR,
+        subjects_of(reading, versions),
+        f"{who(reading, versions)} {_VERBS.get(missing.kind, 'uses')} {missing.dotted}, "
+        f"{_lacks(found.provider, missing, versions)}",
+        reading,
+    )
+    return Diagnosis(
+        finding=replace(conclusion, details=details, fixes=fixes),
+        category=_category(missing, found.offer),
+        sure=CERTAIN if fixes and told else LIKELY if fixes or found.provider else POSSIBLE,
+        why="the wheels of the index were read" if fixes else "the message names what is missing, not since when",
+        lines=lines_of(reading),
+        ask="" if fixes and told else FREEZE,
+        reading=reading,
+    )
+
+
+def who(reading: Reading, versions: Versions) -> str:
+    """The one who asked, as a sentence names it."""
+    if is_distribution(reading.importer):
+        return spoken(reading.importer, versions)
+    return "your own code" if reading.importer == PROJECT else "the program"
+
+
+def subjects_of(reading: Reading, versions: Versions) -> tuple[str, ...]:
+    """Who asked and who should have had it, with their versions where these are told."""
+    names = [name for name in (reading.importer, reading.provider) if is_distribution(name)]
+    return tuple(dict.fromkeys(pinned(name, versions) for name in names))
+
+
+def _asked(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> _Found:
+    """What the index's wheels say about both sides."""
+    lookup, provider = knowledge.lookup, reading.provider
+    if lookup is None:
+        return _Found(provider=provider)
+    offer = None
+    if is_distribution(provider) and missing.kind in ("module", "name", "attribute"):
+        offer = lookup.offer(provider, missing, versions.of(provider), versions.python)
+        top = (missing.module or "").split(".", maxsplit=1)[0]
+        if (
+            offer is None
+            and missing.kind == "attribute"
+            and not versions.of(provider)
+            and lookup.exists(provider, top) is False
+        ):
+            provider = ""  # a variable that only looks like a module
+    mended = ""
+    use = _use(reading, missing)
+    if use and not (offer and offer.above):
+        mended = lookup.mended(reading.importer, use, versions.of(reading.importer), versions.python)
+    return _Found(offer=offer, mended=mended, provider=provider)
+
+
+def _use(reading: Reading, missing: Missing) -> Use | None:
+    """The statement that failed, when it is a distribution's."""
+    place = reading.innermost
+    if place is None or not is_distribution(reading.importer) or reading.importer == reading.provider:
+        return None
+    if place.owner.name != reading.importer:
+        place = reading.third_party
+    if place is None or not place.owner.file.endswith(".py") or place.owner.name != reading.importer:
+        return None
+    return Use(file=place.owner.file, source=place.frame.source, missing=missing)
+
+
+def _lacks(provider: str, missing: Missing, versions: Versions) -> str:
+    if missing.kind == "signature":
+        return "which does not accept these arguments"
+    return f"which {spoken(provider, versions)} does not have" if is_distribution(provider) else "which is not there"
+
+
+def _category(missing: Missing, offer: Offer | None) -> str:
+    if missing.kind == "module":
+        return "missing_module"
+    return "api_missing" if offer and not offer.removed and offer.above else "api_removed"
+
+
+def _cures(found: _Found, reading: Reading, missing: Missing) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
+    """What the versions say, and what to install: the provider as near as can be, else a newer importer."""
+    details, fixes = [], []
+    offer, importer = found.offer, reading.importer
+    if offer and offer.above:
+        details.append(f"{missing.dotted} is there from {offer.provider} {offer.above} on")
+        because = f"the first version after yours that has {missing.dotted}"
+        fixes.append(install(f"{offer.provider}>={offer.above}", because=because))
+    if offer and offer.below:
+        details.append(f"{missing.dotted} was last there in {offer.provider} {offer.below}")
+        because = f"the last version that has {missing.dotted}"
+        fixes.append(install(f"{offer.provider}=={offer.below}", because=because))
+    if offer and not (offer.above or offer.below):
+        details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
+    if found.mended:
+        details.append(f"{importer} does without it from {found.mended} on")
+        because = f"the first {importer} whose file does not ask for {missing.symbol or missing.dotted}"
+        fixes.append(install(f"{importer}>={found.mended}", because=because))
+    return tuple(details), tuple(fixes)
+
+
+def _standard_library(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
+    """Something of the standard library: this Python has it no more, or not yet."""
+    use, python = _use(reading, missing), versions.python
+    mended = ""
+    if use and knowledge.lookup:
+        mended = knowledge.lookup.mended(reading.importer, use, versions.of(reading.importer), python)
+    name = "Python " + python if python else "this Python"
+    found = finding(
+        "python-version",
+        Severity.ERROR,
+        subjects_of(reading, versions),
+        f"{who(reading, versions)} uses {missing.dotted} of the standard library, which {name} does not have",
+        reading,
+    )
+    fixes = (
+        (install(f"{reading.importer}>={mended}", because=f"the first {reading.importer} whose file does without it"),)
+        if mended
+        else ()
+    )
+    own = reading.importer == PROJECT
+    return Diagnosis(
+        finding=replace(found, fixes=fixes),
+        category="python_version",
+        sure=(CERTAIN if versions.of(reading.importer) else LIKELY) if fixes else LIKELY,
+        why="the name belongs to Python's own library",
+        lines=lines_of(reading),
+        ask="" if python and fixes else "python --version; python -m pip freeze",
+        advice=(
+            f"is there a file {(missing.module or '').split('.')[0]}.py beside your script? it would hide Python's own"
+            if own
+            else f"a newer {reading.importer} may do without it; else an older Python, in an environment of its own",
+        ),
+        reading=reading,
+    )
