@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from doctor.repair.scene import Scene
 from doctor.repair.search import Found, explained, identity, search, search_known, wanted
 from doctor.repair.transaction import recover
 from doctor.rulebook.load import load_rulebook
-from doctor.rulebook.rules import Rulebook
+from doctor.rulebook.rules import Rulebook, Stack
 
 _Tools = tuple[Callable[[Environment], Index], Callable[[str], None]]
 """How the index is opened, and who is told what is being tried."""
@@ -157,7 +157,20 @@ def _scene(proposal: Proposal, patient: _Patient, wish: Wish, tools: _Tools) -> 
         index=index,
         policy=Policy(pins=policy.pins, window=wish.window, unsafe=wish.unsafe),
         progress=tools[1],
+        locked=_known_good(stack),
     )
+
+
+def _known_good(stack: Stack | None) -> Mapping[str, str]:
+    """The versions in the stack's lockfile (PEP 751); none where there is none that can be read."""
+    if stack is None or not stack.lockfile:
+        return {}
+    from doctor.stacks.lockfile import PYLOCK, LockError, lock_folder, read_lock  # noqa: PLC0415 - for stacks only
+
+    try:
+        return read_lock(lock_folder(stack.lockfile) / PYLOCK).versions
+    except LockError:
+        return {}
 
 
 def errors(report: Report) -> list[Finding]:

@@ -68,6 +68,7 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     if finding.evidence is Evidence.FILE:
         yield from _again(names[:1], scene)
     yield from _needed(names, scene, base)
+    yield from _locked(names, scene)
     yield from _own(finding, scene, safe=False)
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
@@ -146,6 +147,22 @@ def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
     for name in names:
         if environment.distribution(name) is None and name and not name.startswith("<"):
             yield from _undeclared(name, scene)
+
+
+def _locked(names: list[str], scene: Scene) -> Iterator[Move]:
+    """The subjects as the stack's known-good set has them: each alone, then all together."""
+    found: list[Candidate] = []
+    for name in dict.fromkeys(names):
+        installed, locked = scene.environment.distribution(name), scene.locked.get(name)
+        if installed is None or locked is None or same_version(installed.version, locked):
+            continue
+        candidate = _exactly(f"{name}=={locked}", scene)
+        if candidate is not None:
+            found.append(candidate)
+    because = "the version in the stack's known-good set"
+    yield from (Move(install=(c,), rank=1, because=because) for c in found)
+    if len(found) > 1:
+        yield Move(install=tuple(found), rank=1, because=because)
 
 
 def _undeclared(name: str, scene: Scene) -> Iterator[Move]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from packaging.utils import canonicalize_name
+
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate
 from doctor.model import Environment
-from doctor.planned.target import Target
+from doctor.planned.target import Target, same_version
 from doctor.repair.order import nearest
+from doctor.repair.resolver import resolved
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import admits
 
+MOST_ASKED = 4
+"""Times that one search asks a resolver: each takes seconds."""
 MOST_CHANGES = 12
 """Distributions that one cure may touch; more is an upgrade of the environment, not a repair."""
 
@@ -21,6 +26,50 @@ class Declined(Exception):  # noqa: N818 - an answer of the search, not an error
 
 
 def complete(target: Target, scene: Scene) -> Target:
+    """The target, made consistent by our own few rules, else by what an installer's resolver proposes.
+
+    Raises:
+        Declined: it cannot be, or would take too many changes, or a kept pin forbids it.
+        IndexUnavailableError: the index cannot be asked.
+    """
+    try:
+        return _complete(target, scene)
+    except Declined:
+        other = _by_resolver(target, scene)
+        if other is None:
+            raise
+        return other
+
+
+def _by_resolver(target: Target, scene: Scene) -> Target | None:
+    """The consistent set that a resolver finds around the target; None when there is none, or it is too large."""
+    if len(scene.asked) >= MOST_ASKED or not target.chosen:
+        return None
+    scene.asked.append(target.key)
+    scene.progress("asking a resolver for a set with " + ", ".join(c.candidate.pin for c in target.chosen))
+    versions = resolved(target, scene)
+    if not versions or len(versions) > MOST_CHANGES:
+        return None
+    found: list[Candidate] = []
+    for text, wanted in versions.items():
+        name = canonicalize_name(text)
+        same = [c for c in scene.candidates(name) if same_version(c.version, wanted)]
+        if not same:
+            return None
+        found += same[:1]
+    whole = target.with_chosen(scene.choose(c, "a resolver's set") for c in found if not _holds(target, c))
+    before = unmet(scene.environment)
+    after = unmet(scene.after(whole).environment)
+    broken = any(_is_new(key, need, before, scene.environment) for key, need in after.items())
+    return None if broken else whole
+
+
+def _holds(target: Target, candidate: Candidate) -> bool:
+    chosen = target.get(candidate.name)
+    return chosen is not None and same_version(chosen.version, candidate.version)
+
+
+def _complete(target: Target, scene: Scene) -> Target:
     """The target with everything that its wheels need, so that no requirement that was met before is unmet after.
 
     Each addition is the version nearest to the installed one (the newest for what is absent) that all who need it

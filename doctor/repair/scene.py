@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from doctor.checks import import_contracts
@@ -24,7 +24,8 @@ from doctor.rulebook.rules import Rulebook
 class Scene:
     """The patient as it is, what is known about it, and what may be asked.
 
-    ``report`` is the examination before; ``progress`` is told in a few words what is being tried.
+    ``report`` is the examination before; ``progress`` is told in a few words what is being tried; ``locked`` are the
+    versions of the stack's known-good set by normalized name; ``asked``: what a resolver was asked about.
     """
 
     report: Report
@@ -36,6 +37,8 @@ class Scene:
     index: Index
     policy: Policy
     progress: Callable[[str], None] = lambda _text: None
+    locked: Mapping[str, str] = field(default_factory=dict)
+    asked: list[object] = field(default_factory=list)
     _afters: dict[object, After] = field(default_factory=dict)
     _candidates: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 import repairpatient
@@ -12,10 +14,12 @@ from doctor.checks.examine import Options
 from doctor.errors import TransactionError
 from doctor.index.index import Index
 from doctor.index.releases import Window, parse_time
+from doctor.index.settings import IndexSettings
 from doctor.repair.apply import carry_out
 from doctor.repair.fix import Wish, propose
 from doctor.repair.history import history, last, look, rollback_order
 from doctor.repair.policy import Pin
+from doctor.repair.search import search
 from doctor.repair.transaction import transact
 from doctor.system import run
 
@@ -258,3 +262,31 @@ def test_of_what_is_missing_the_version_that_takes_least_is_taken(venv, server, 
     make_wheel(server.root, "base", "1.4", OLD_BASE, ("third==1.0",))
     make_wheel(server.root, "base", "1.5", OLD_BASE, ("third==2.0",))
     assert moves(plan_for(venv, index).plan) == {"base": (None, "1.4")}
+
+
+def dead_end(server):
+    """``user 1.1`` wants ``third``; its nearest version wants what nobody has, the next one does not."""
+    make_wheel(server.root, "user", "1.1", {"user/__init__.py": "import third\n"}, ("base", "third>=2,<4"))
+    make_wheel(server.root, "third", "3.0", {"third/__init__.py": ""}, ("fourth>=9",))
+    make_wheel(server.root, "third", "2.0", {"third/__init__.py": ""})
+    make_wheel(server.root, "fourth", "1.0", {"fourth/__init__.py": ""})
+
+
+@pytest.mark.parametrize("resolver", ["uv", "pip", ""])
+def test_a_resolver_finds_a_way_around_a_dead_end(broken, server, tmp_path, monkeypatch, resolver):
+    dead_end(server)
+    if resolver == "uv" and not shutil.which("uv"):
+        pytest.skip("uv is not on PATH here")
+    if resolver == "pip":
+        assert run([str(broken / "bin/python"), "-m", "ensurepip"], timeout=120).ok
+    if resolver != "uv":
+        monkeypatch.setenv("PATH", "/nowhere")
+    links = Index(IndexSettings(indexes=(), find_links=(str(server.root),), offline=True), tmp_path / "cache")
+    plan = plan_for(broken, links, keep=("base",)).plan
+    assert moves(plan) == ({"user": ("1.0", "1.1"), "third": (None, "2.0")} if resolver else {})
+
+
+def test_versions_of_the_known_good_set_are_tried_before_guesses(broken, index):
+    proposal = plan_for(broken, index)
+    scene = replace(proposal.scene, locked={"base": "1.5", "user": "1.0"})
+    assert {c.candidate.pin for c in search(scene).target.chosen} == {"base==1.5"}
