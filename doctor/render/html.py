@@ -93,7 +93,7 @@ def render_html(report: Report, clean: Clean = str) -> str:
     ]
     if report.environment:
         body.append(_environment(report.environment, report.stack, clean))
-    return _page("acdoctor check", title, body)
+    return html_page("acdoctor check", title, body)
 
 
 def render_answer_html(answer: Answer, clean: Clean = str) -> str:
@@ -118,10 +118,11 @@ def render_answer_html(answer: Answer, clean: Clean = str) -> str:
     elif answer.versions.known:
         body.append(_versions(answer, clean))
     errors = sum(one.finding.severity is Severity.ERROR for one in found)
-    return _page("acdoctor triage", f"{counted(errors, 'error')} in {counted(answer.lines, 'line')} of text", body)
+    return html_page("acdoctor triage", f"{counted(errors, 'error')} in {counted(answer.lines, 'line')} of text", body)
 
 
-def _page(title: str, subtitle: str, body: list[str]) -> str:
+def html_page(title: str, subtitle: str, body: list[str]) -> str:
+    """The frame of every page: head, policy, style, and what stands in it (already escaped)."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

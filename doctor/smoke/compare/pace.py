@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from doctor.smoke.compare.plan import Turn
-from doctor.smoke.compare.values import Phase, Record
+from doctor.smoke.compare.values import Record
 from doctor.smoke.service import Failure
 
 _SAFETY = 0.8  # of the rate that a service allows: its clock is not ours
@@ -58,51 +58,44 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-@dataclass(slots=True)
 class Outlook:
     """Counts what is done and reckons from it how long the rest takes."""
 
-    turns: tuple[Turn, ...]
-    gates: Mapping[str, Gate]
-    done: int = 0
-    failed: int = 0
-    _seconds: dict[tuple[str, int], float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, turns: Iterable[Turn], gates: Mapping[str, Gate]) -> None:
+        """``gates`` are by service."""
+        self.gates, self.done, self.failed = gates, 0, 0
+        self._open: Counter[tuple[str, int]] = Counter()
+        for turn in turns:
+            self._open[turn.service, turn.level] += len(turn.prompts)
+        self.total = self._open.total()
+        self._seconds: dict[tuple[str, int], float] = {}
+        self._lock = threading.Lock()
 
     def count(self, record: Record) -> None:
         """One question has its last record."""
+        place = (record.service, record.level)
         with self._lock:
             self.done += 1
             self.failed += not record.ok
-            place = (record.service, record.level)
+            self._open[place] -= 1
             known = self._seconds.get(place, record.seconds)
             self._seconds[place] = known + _SMOOTHING * (record.seconds - known)
 
-    def progress(self, finished: frozenset[tuple[Phase, str, int, int]], note: str = "") -> Progress:
+    def progress(self, note: str = "") -> Progress:
         """Where the run stands now."""
         with self._lock:
-            seconds = dict(self._seconds)
+            seconds, still = dict(self._seconds), dict(self._open)
         typical: dict[str, list[float]] = defaultdict(list)
-        for (service, _), value in seconds.items():
+        for (service, _), value in sorted(seconds.items()):
             typical[service].append(value)
         left: float | None = 0.0
-        for turn in self.turns:
-            open_prompts = sum((turn.phase, turn.service, p.row, turn.level) not in finished for p in turn.prompts)
-            each = seconds.get((turn.service, turn.level)) or _mean(typical.get(turn.service, ()))
-            if open_prompts and each is None:
-                left = None
-                break
-            width = min(turn.level, max(open_prompts, 1))
-            pace = max((each or 0.0) / width, self.gates[turn.service].interval)
-            left = (left or 0.0) + open_prompts * pace
-        return Progress(
-            done=self.done,
-            total=sum(len(turn.prompts) for turn in self.turns),
-            failed=self.failed,
-            left=left,
-            typical={service: sum(values) / len(values) for service, values in sorted(typical.items())},
-            note=note,
-        )
+        for (service, level), count in still.items():
+            each = seconds.get((service, level)) or _mean(typical.get(service, ()))
+            if count <= 0 or left is None:
+                continue
+            left = None if each is None else left + count * max(each / level, self.gates[service].interval)
+        means = {service: sum(values) / len(values) for service, values in typical.items()}
+        return Progress(done=self.done, total=self.total, failed=self.failed, left=left, typical=means, note=note)
 
 
 def _mean(values: Iterable[float]) -> float | None:

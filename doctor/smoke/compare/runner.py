@@ -16,13 +16,14 @@ from doctor.smoke.compare.journal import Journal
 from doctor.smoke.compare.pace import Gate, Outlook, Report, pause_before_retry
 from doctor.smoke.compare.plan import Plan, Turn
 from doctor.smoke.compare.values import Contestant, Phase, Prompt, Record, Terms
-from doctor.smoke.service import Exchange, Failure, Question
+from doctor.smoke.service import Exchange, Failure, Question, Reply
 
 _QUICK = 0.002  # seconds between two pieces of a stream that left the service together
 _LONGEST_TEXT = 4000
 _HOPELESS = 8  # failures in a row after which a service is not asked further
 _COLD_PAUSE = 15.0
 _READABLE = 0.2
+_ROUND_TRIPS = 6
 
 
 class Asker(Protocol):
@@ -30,6 +31,9 @@ class Asker(Protocol):
 
     def ask(self, question: Question, *, model: str, stream: bool) -> Exchange:
         """Send one question; never raises for what a service does."""
+
+    def get(self, path: str, *, token: bool = True, base: str = "") -> Reply:
+        """What stands at a path below the gateway's root, or below ``base``; never raises for what a service does."""
 
 
 class MeasuringStopped(DoctorError):  # noqa: N818 - says what happened
@@ -70,7 +74,7 @@ class Runner:
         for c in plan.contestants:  # one user's limit counts for all clusters behind a gateway
             limits = [rate for rate in (plan.terms.rate, c.rate_per_second) if rate is not None]
             self._gates[c.name] = by_root.setdefault(c.root or c.base, Gate(min(limits, default=None)))
-        self._outlook = Outlook(turns=plan.turns, gates=self._gates)
+        self._outlook = Outlook(plan.turns, self._gates)
         self._streaks = {c.name: [] for c in plan.contestants}
 
     def run(self) -> None:
@@ -80,12 +84,13 @@ class Runner:
         """
         done = self.journal.done()
         for record in self.journal.records:
-            if record.last and record.phase is not Phase.WARM_UP:
+            if record.last and record.phase in (Phase.PLAIN, Phase.MEASURE):
                 self._outlook.count(record)
         rest = [turn for turn in self.plan.turns if _open(turn, done)]
         try:
             for name in dict.fromkeys(turn.service for turn in rest):
                 self._warm_up(name)
+                self._network(name)
             for turn in rest:
                 self._turn(turn, _open(turn, done))
         finally:
@@ -115,6 +120,33 @@ class Runner:
                 self._tell(f"{name}: {failure.sentence}; asking again in {pause:.0f} s")
                 self._stop.wait(pause)
                 attempt += 1
+
+    def _network(self, name: str) -> None:
+        """How long a question takes that costs a service nothing: the way there and back, and its front door."""
+        contestant = self._contestant(name)
+        for attempt in range(1, _ROUND_TRIPS + 1):
+            self._gates[name].wait(self._stop)
+            started = time.time()
+            client = self.clients[name]
+            reply = (
+                client.get("/health", token=False) if contestant.root else client.get("/models", base=contestant.base)
+            )
+            if reply.status is not None and attempt > 1:  # the first one may have opened a connection
+                record = Record(
+                    phase=Phase.NETWORK,
+                    service=name,
+                    row=-1,
+                    level=1,
+                    attempt=attempt,
+                    started=round(started, 6),
+                    seconds=round(reply.seconds, 6),
+                    streamed=False,
+                    status=reply.status,
+                )
+                self.journal.add(record)
+
+    def _contestant(self, name: str) -> Contestant:
+        return next(c for c in self.plan.contestants if c.name == name)
 
     def _turn(self, turn: Turn, prompts: tuple[Prompt, ...]) -> None:
         """The turn's open prompts, as many under way as its level says."""
@@ -182,7 +214,7 @@ class Runner:
             self._stop.wait(pause_before_retry(failure, attempt))
 
     def _ask(self, phase: Phase, name: str, prompt: Prompt, level: int, attempt: int) -> tuple[Record, Failure | None]:
-        contestant = next(c for c in self.plan.contestants if c.name == name)
+        contestant = self._contestant(name)
         stream = self.plan.terms.stream and phase is Phase.MEASURE
         question = question_of(prompt, self.plan.terms)
         spent = time.thread_time()
@@ -207,7 +239,7 @@ class Runner:
         now = time.monotonic()
         if note or now - self._told >= _READABLE:
             self._told = now
-            self.report(self._outlook.progress(self.journal.done(), note))
+            self.report(self._outlook.progress(note))
 
 
 def question_of(prompt: Prompt, terms: Terms) -> Question:

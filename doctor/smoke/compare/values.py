@@ -9,9 +9,14 @@ from typing import Any
 
 
 class Phase(StrEnum):
-    """``warm-up`` is not measured; ``plain`` asks without streaming, one at a time; ``measure`` is the comparison."""
+    """What a request is for.
+
+    ``warm-up`` is not measured; ``network`` asks for next to nothing, to see how long the way takes; ``plain`` asks
+    without streaming, one at a time, which brings the services' own numbers; ``measure`` is the comparison.
+    """
 
     WARM_UP = "warm-up"
+    NETWORK = "network"
     PLAIN = "plain"
     MEASURE = "measure"
 
