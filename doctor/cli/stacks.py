@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from doctor.cli.output import page_for, say
+from doctor.cli.recheck import recheck
 from doctor.cli.settings import current_settings
 from doctor.render.escape import shown
 from doctor.rulebook.explain import columns, describe
@@ -17,7 +18,10 @@ _KINDS = ("stack", "breakage")
 
 @click.group("stacks")
 def command() -> None:
-    """The known-good sets: list them, show one."""
+    """The known-good sets: list them, show one, see what one is today."""
+
+
+command.add_command(recheck)
 
 
 @command.command("list")

@@ -61,7 +61,7 @@ def _head(drift: Drift, page: Page) -> Iterator[Row]:
 def _break(one: Break, drift: Drift, page: Page) -> Iterator[Row]:
     finding = one.finding
     if one.culprits:
-        who = _names(one)
+        who = names_of(one)
         yield from _rows(f"{page.symbol('error')} {who} broke it", page, "error")
     else:
         yield from _rows(f"{page.symbol('error')} {finding.message}", page, "error")
@@ -76,7 +76,7 @@ def _break(one: Break, drift: Drift, page: Page) -> Iterator[Row]:
         yield from _rows(f"restored by  {' '.join(one.pins)}", page, "good", indent=4)
         proof = f"tried: resolved again for {drift.now.day} with it, the failure is gone"
         proof += ", and nothing else fails" if one.clean else "; what is left is told separately"
-        also = ", ".join(_change(m, page) for m in one.also[:4])
+        also = ", ".join(change_of(m, page) for m in one.also[:4])
         yield from _rows(proof + (f"; also {also}" if also else ""), page, indent=4)
     elif one.culprits:
         yield from _rows("no single pin restores it", page, indent=4)
@@ -84,7 +84,8 @@ def _break(one: Break, drift: Drift, page: Page) -> Iterator[Row]:
         yield from _rows("none of the differences alone accounts for it", page, indent=4)
 
 
-def _names(one: Break) -> str:
+def names_of(one: Break) -> str:
+    """Who broke it, with the day of the upload."""
     if one.first:
         return f"{one.culprits[0].name} {one.first}, uploaded {one.first_on},"
     return " with ".join(f"{c.name} {c.after or 'removed'}" + (f" ({c.on})" if c.on else "") for c in one.culprits)
@@ -149,12 +150,13 @@ def _rest(drift: Drift, page: Page) -> Iterator[Row]:
     yield Row(text="differ without a failure that was found:")
     most = len(rest) if page.verbose else _MOST_MOVED
     for one in rest[:most]:
-        yield from _rows(_change(one, page) + (f"  ({one.on})" if one.on else ""), page, indent=4)
+        yield from _rows(change_of(one, page) + (f"  ({one.on})" if one.on else ""), page, indent=4)
     if len(rest) > most:
         yield Row(text=f"    {page.symbol('more')} and {len(rest) - most} more with -v")
 
 
-def _change(one: Moved, page: Page) -> str:
+def change_of(one: Moved, page: Page) -> str:
+    """What became of what."""
     return f"{one.name} {one.before or '(absent)'} {page.symbol('becomes')} {one.after or '(absent)'}"
 
 

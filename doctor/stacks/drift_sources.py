@@ -79,6 +79,7 @@ def of_stack(stack: Stack, given: Given) -> Case:
     for tree in trees:
         asks = [*tree.requires, *(a for a in asks if requirement(a).name not in _names(tree.requires))]
     pins = {requirement(pin).name: pin for pin in stack.pins}
+    pins |= {requirement(a.name).name: a.instead for a in stack.archives if a.instead}
     archives = tuple(
         pins[name] for name in dict.fromkeys(requirement(a).name for a in asks if requirement(a).url) if name in pins
     )

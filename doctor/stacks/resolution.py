@@ -17,7 +17,6 @@ from doctor.errors import DoctorError
 from doctor.index.index import Index
 from doctor.index.releases import ReleaseFile, Window
 from doctor.model import Interpreter
-from doctor.rulebook.requirements import UNREADABLE, requirement
 from doctor.stacks.resolution_metadata import MetadataReader
 from doctor.stacks.resolution_provider import Ask, IndexProvider
 
@@ -148,14 +147,3 @@ def _sentence(impossible: ResolutionImpossible[Ask, object], wanted: Wanted) -> 
     python = wanted.interpreter.version
     return f"No set of versions for Python {python} satisfied all that is asked for{when}: " + "; ".join(unique) + "."
 
-
-def readable(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts that are requirements (PEP 508); others are passed over, as installers do with metadata."""
-    found = []
-    for text in texts:
-        try:
-            requirement(text)
-        except UNREADABLE:
-            continue
-        found.append(text)
-    return tuple(found)
