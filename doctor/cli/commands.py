@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "create": ("doctor.cli.create:create", "Make an environment from a stack's known-good set."),
     "constraints": ("doctor.cli.constraints:constraints", "A stack's versions, for PIP_CONSTRAINT."),
     "lock": ("doctor.cli.lock:lock", "Make a stack's set again, and show what differs."),
+    "adopt": ("doctor.cli.adopt:adopt", "Pin a healthy environment as a stack of your own."),
     "rules": ("doctor.cli.rules:command", "What acdoctor knows about packages: list, show, test, new."),
     "drift": ("doctor.cli.drift:drift", "It worked on one day: what changed since, and what broke it."),
     "compat": ("doctor.cli.compat:compat", "Which versions of A import beside which of B, as a table."),
