@@ -144,8 +144,9 @@ def judge(finding: Finding, ran: Ran) -> Finding:
         return _doubted(finding, f"not confirmed: importing {entry} was tried, but {ran.unknown}")
     for chain in ran.failures:
         if _is_that(finding, chain):
-            said = f"confirmed: importing {entry} in this environment raised {_said(chain[0])}"
-            return replace(finding, evidence=Evidence.RAN, details=(said, *finding.details))
+            what = "it" if finding.details[:1] == (_said(chain[0]),) else _said(chain[0])
+            said = f"confirmed: importing {entry} in this environment raised {what}"
+            return replace(finding, evidence=Evidence.RAN, details=(*finding.details[:1], said, *finding.details[1:]))
     if _of_the_program_itself(finding, ran):
         return _doubted(finding, f"not run: of {entry} only the import statements are run")
     if ran.failures:

@@ -41,6 +41,7 @@ from doctor.render.text import render_text
 @click.option(
     "--confirm", is_flag=True, help="Also run each failing import, with limits, in the patient's interpreter."
 )
+@click.option("--ask-index", is_flag=True, help="Ask the package index which versions have what is missing.")
 @click.option("--fresh", is_flag=True, help="Examine again, even if nothing has changed since the last time.")
 @click.option("--snapshot", metavar="FILE", default="", help="Examine what `acdoctor snapshot` saved elsewhere.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
@@ -52,6 +53,7 @@ def check(
     entries: tuple[str, ...],
     fail_on: str,
     confirm: bool,
+    ask_index: bool,
     fresh: bool,
     snapshot: str,
     form: str,
@@ -82,6 +84,8 @@ def check(
         )
     if confirm:
         report = _confirmed(report, settings)
+    if ask_index:
+        report = _with_versions(report, settings)
     if form == "json":
         text = render_json(report)
     elif form == "html":
@@ -103,6 +107,20 @@ def _confirmed(report: Report, settings: Settings) -> Report:
         report, complaint = confirmed(report)
     if complaint and not settings.quiet:
         click.echo(f"acdoctor: {shown(complaint)}", err=True)
+    return report
+
+
+def _with_versions(report: Report, settings: Settings) -> Report:
+    """The report with the versions that have what import contracts lack."""
+    from doctor.index.index import open_index  # noqa: PLC0415 - only for those who ask for it
+    from doctor.triage.having import with_versions  # noqa: PLC0415
+    from doctor.triage.wheels import IndexLookup  # noqa: PLC0415
+
+    prefix = report.environment.path if report.environment else None
+    with progress("asking the package index", settings):
+        report, complaint = with_versions(report, IndexLookup(open_index(prefix, offline=settings.offline)))
+    if complaint and not settings.quiet:
+        click.echo(f"acdoctor: {complaint}", err=True)
     return report
 
 

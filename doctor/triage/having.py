@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from doctor.checks.examine import command_for
 from doctor.model import Environment, Finding, Fix, Report, Safety, Severity
 from doctor.triage.lookup import Lookup, Offer
 from doctor.triage.missing import Missing, read_missing
@@ -31,7 +32,10 @@ def with_versions(report: Report, lookup: Lookup) -> tuple[Report, str]:
             answers[key] = offer
     if not answers and not any(lookup.known(provider) for provider, _version, _missing in asked.values()):
         return report, "The package index cannot be asked, so it is not told which versions would do."
-    findings = (_told(f, answers[f.key], asked[f.key][2]) if f.key in answers else f for f in report.findings)
+    findings = list(report.findings)
+    for at, finding in enumerate(findings):
+        if finding.key in answers:
+            findings[at] = _told(finding, answers[finding.key], asked[finding.key][2], environment)
     return replace(report, findings=tuple(findings)), ""
 
 
@@ -57,15 +61,16 @@ def _messages(finding: Finding) -> Iterator[str]:
             yield found[1]
 
 
-def _told(finding: Finding, offer: Offer, missing: Missing) -> Finding:
+def _told(finding: Finding, offer: Offer, missing: Missing, environment: Environment) -> Finding:
     """The finding with the sentence, and the nearest versions as ways to cure it that nobody has proven."""
-    said = [f"first in {offer.above}"] if offer.above else []
-    said += [f"last in {offer.below}"] if offer.below else []
-    sentence = f"{offer.provider} has {missing.dotted} {' and before, '.join(said)}"
+    ends = (("first in", offer.above), ("last in", offer.below))
+    said = [f"{which} {version}" for which, version in ends if version]
+    sentence = f"{offer.provider} has {missing.dotted} {', before that '.join(said)}"
     known = {pin for fix in finding.fixes for pin in fix.install}
     fixes = [
         Fix(install=(pin,), safety=Safety.UNSAFE, because=f"the {which} release that has it")
         for pin, which in ((f"{offer.provider}=={offer.above}", "first"), (f"{offer.provider}=={offer.below}", "last"))
         if not pin.endswith("==") and pin not in known
     ]
+    fixes = [replace(fix, command=command_for(fix, environment)) for fix in fixes]
     return replace(finding, details=(sentence, *finding.details), fixes=(*finding.fixes, *fixes))
