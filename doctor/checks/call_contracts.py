@@ -38,6 +38,6 @@ def _pair(blamed: Blame) -> tuple[str, str]:
 
 
 def _finding(failure: Failure, blamed: Blame) -> Finding:
-    finding = describe(failure, blamed, (), Severity.WARNING if blamed.declared else Severity.NOTE)
+    finding = describe(failure, blamed, (), Severity.WARNING if blamed.declared and not failure.weak else Severity.NOTE)
     when = "importing works; it fails when the code at that line is called"
     return replace(finding, message=f"{finding.message} (when it is called)", details=(when, *finding.details))

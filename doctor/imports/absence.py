@@ -25,14 +25,22 @@ class Absence:
         text = self._texts[directory]
         return text is not None and re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text) is None
 
-    def _read(self, directory: str) -> bytes | None:
+    def unwritten(self, directory: str, name: str) -> bool:
+        """No Python file below ``directory`` has the word; what compiled code does there is another question."""
+        key = f"{directory}//python"
+        if key not in self._texts:
+            self._texts[key] = self._read(directory, compiled=False)
+        text = self._texts[key]
+        return text is not None and re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text) is None
+
+    def _read(self, directory: str, *, compiled: bool = True) -> bytes | None:
         parts: list[bytes] = []
         todo, size, files = [directory], 0, self._finder.files
         while todo:
             current = todo.pop()
             for name in files.listing(current) or ():
                 path = f"{current}/{name}"
-                if name.endswith((".so", ".pyd", ".pyc")):
+                if name.endswith((".so", ".pyd", ".pyc")) and compiled:
                     return None
                 if name.endswith(".py"):
                     try:

@@ -16,12 +16,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from doctor.imports.lower import NotPythonError
 from doctor.imports.machine import CALL_DEPTH, Failure, Frame, Machine, Raised
 from doctor.imports.objects import function_body
 from doctor.imports.signs import overrides, signs
 from doctor.imports.statements import run_block
-from doctor.imports.values import UNKNOWN, Bounded, Class, Function, Instance, Module, Value
+from doctor.imports.values import UNKNOWN, Bounded, Class, Instance, Module, Value
 
 _STEPS = 4000
 _DEEPEST = 3
@@ -45,11 +44,10 @@ class Look:
 
 @dataclass(eq=False, slots=True)
 class _Spans:
-    """Where the functions of a module lie, and which of them are known as values."""
+    """Where the functions of a module lie."""
 
     module: Module
     starts: list[int] = field(default_factory=list)
-    known: dict[int, Function] = field(default_factory=dict)
 
     def around(self, line: int) -> int | None:
         """The index of the function that holds the line."""
@@ -71,7 +69,7 @@ def failing_calls(look: Look) -> tuple[Failure, ...]:
     for module in [m for m, _opened in standing if _worth(m)]:
         owner = look.owner(module.spec.path)
         lines = sorted(set(signs(machine, module, owner, look.owner))) if owner else []
-        spans = _spans_of(module) if lines else None
+        spans = _Spans(module, [first for first, _last, _indented in module.functions]) if lines else None
         for index in dict.fromkeys(i for line in lines if spans is not None and (i := spans.around(line)) is not None):
             probes += 1
             if probes > _MOST_PROBES or spans is None:
@@ -112,31 +110,12 @@ def _is_compiled_in(machine: Machine, failure: Failure) -> bool:
     return any(m.source is not None and word.search(m.source) for m in own)
 
 
-def _spans_of(module: Module) -> _Spans:
-    spans = _Spans(module, [first for first, _last, _indented in module.functions])
-    for function in _functions(module.names, module, 0):
-        if isinstance(function.body, int):
-            spans.known.setdefault(function.body, function)
-    return spans
-
-
-def _functions(names: dict[str, Value], module: Module, depth: int) -> Iterator[Function]:
-    for value in list(names.values()):
-        if isinstance(value, Function) and value.module is module:
-            yield value
-        elif isinstance(value, Class) and value.module is module and depth < 4:
-            yield from _functions(value.names, module, depth + 1)
-
-
 def _probe(machine: Machine, spans: _Spans, index: int) -> list[Failure]:
     """Execute one function with unknown arguments; nothing that it does is kept but what failed."""
     module = spans.module
-    function = spans.known.get(index) or Function("", (), {}, module, index, None, module.functions[index][0])
-    try:
-        body = function_body(machine, function)
-    except NotPythonError:
-        body = None
-    if body is None:
+    function = module.defined.get(index)  # none: its definition is behind a test that says no
+    body = function_body(machine, function) if function is not None else None
+    if body is None or function is None:
         return []
     names: dict[str, Value] = {name: UNKNOWN for name, _kind, _default in function.params}
     if isinstance(function.owner, Class) and function.params and function.kind in {"plain", "property"}:
@@ -155,6 +134,7 @@ def _probe(machine: Machine, spans: _Spans, index: int) -> list[Failure]:
 def _apart(machine: Machine, module: Module, line: int) -> Iterator[None]:
     """The machine as a caller of one function would find it; what happens meanwhile is forgotten."""
     kept = {name: getattr(machine, name) for name in _STATE}
+    broken = module.broken_by
     path, modules, environ = list(machine.finder.path), dict(machine.modules), dict(machine.environ)
     machine.possible, machine.guarded, machine.failures, machine.stack, machine.guards = {}, {}, {}, [module], []
     machine.limit, machine.depth = machine.steps + _STEPS, CALL_DEPTH - _DEEPEST
@@ -164,6 +144,7 @@ def _apart(machine: Machine, module: Module, line: int) -> Iterator[None]:
     finally:
         for name, value in kept.items():
             setattr(machine, name, value)
+        module.broken_by = broken
         machine.finder.path[:] = path
         machine.sys_path.opened = False
         machine.modules.clear()

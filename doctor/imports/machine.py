@@ -34,7 +34,7 @@ class Failure:
     callee's signature refuses), ``undefined`` (NameError), ``syntax``, ``file``, ``native``, ``raised``.
     ``symbol`` is the missing thing by its dotted name, ``provider`` the module that should have it.
     ``path`` and ``line`` are the failing statement; ``site_*`` the statement at module level from which it was
-    reached when that is another module (a call into a library). ``trusted``: a rule says that it is raised. ``chain``: modules from the entry to the failing one.
+    reached when that is another module (a call into a library). ``trusted``: a rule says that it is raised; ``weak``: it depends on who calls, and how. ``chain``: modules from the entry to the failing one.
     """
 
     kind: str
@@ -53,6 +53,7 @@ class Failure:
     site_path: str = ""
     site_line: int = 0
     trusted: bool = False
+    weak: bool = False
     entries: list[str] = field(default_factory=list)
 
     @property

@@ -46,9 +46,12 @@ def make_function(machine: Machine, node: Node, frame: Frame) -> Value:
     if not frame.module.future_annotations:
         for annotation in annotations:
             evaluate(machine, annotation, frame)
-    function: Value = Function(
+    made = Function(
         name, params, defaults, frame.module, body, frame, line, owner=frame.cls if frame.kind == "class" else None
     )
+    if isinstance(body, int):
+        frame.module.defined[body] = made
+    function: Value = made
     for decorator in reversed(chosen):
         function = _decorate(machine, decorator, function, frame, line)
     return function
@@ -150,7 +153,7 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
         raise machine.fail(_no_attribute(value, name, frame, line), error_class("AttributeError"), frame)
     if isinstance(value, Instance):
         found = instance_attribute(machine, value, name, frame, line)
-        if found is MISSING and machine.calling and never_given(value, name):
+        if found is MISSING and machine.calling and never_given(machine, value, name):
             raise machine.fail(_no_method(machine, value.cls, name, frame, line), error_class("AttributeError"), frame)
         return UNKNOWN if found is MISSING else found
     if isinstance(value, Class):
@@ -379,18 +382,27 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
     raise machine.fail(failure, error_class("AttributeError"), frame)
 
 
-def never_given(value: Instance, name: str) -> bool:
-    """No code of the modules of an object's classes writes the name: nothing there can give it to the object."""
-    if value.opened or _opened_class(value.cls):
+def never_given(machine: Machine, value: Instance, name: str) -> bool:
+    """No code of the packages that an object's classes come from writes the name: nothing there gives it to the object."""
+    if _opened_class(value.cls) or class_lookup(value.cls, "__getattribute__") is not MISSING:
         return False
-    if class_lookup(value.cls, "__getattribute__") is not MISSING:
-        return False
-    word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b|\bsetattr\(|__dict__")
+    sources = {c.module for c in resolution_order(value.cls) if isinstance(c, Class)}
     return all(
-        c.module.source is not None and not word.search(c.module.source)
-        for c in resolution_order(value.cls)
-        if isinstance(c, Class)
+        m.source is not None
+        and not re.search(rb"\bsetattr\(|__dict__", m.source)
+        and not re.search(rb"\b" + re.escape(name.encode()) + rb"\b", m.source)
+        and machine.absence.unwritten(_package_directory(m), name)
+        for m in sources
     )
+
+
+def _package_directory(module: Module) -> str:
+    """The directory of the module's top-level package (of a single file: a place where only it is)."""
+    depth = module.name.count(".") + (1 if module.spec.package else 0)
+    path = module.spec.path
+    for _ in range(depth):
+        path = path.rpartition("/")[0]
+    return path if depth else module.spec.path
 
 
 def _no_method(machine: Machine, cls: Class, name: str, frame: Frame, line: int) -> Failure:

@@ -98,15 +98,17 @@ def _uses(machine: Machine, text: _Text, foreign: dict[str, Value]) -> Iterator[
         if dotted not in seen:
             seen[dotted] = _walk(machine, foreign[found[1].decode()], found[2].decode().split(".")[1:])
         lost, value = seen[dotted]
-        if lost or (found[3] and _is_wrong(value, text.source, found.start(), found.end())):
+        if lost or (found[3] and _is_wrong(machine, value, text.source, found.start(), found.end())):
             yield text.line(found.start())
 
 
-def _is_wrong(value: Value, source: bytes, start: int, end: int) -> bool:
-    return refuses(value, source, end) or (isinstance(value, Class) and _lacks_method(value, source, start, end))
+def _is_wrong(machine: Machine, value: Value, source: bytes, start: int, end: int) -> bool:
+    return refuses(value, source, end) or (
+        isinstance(value, Class) and _lacks_method(machine, value, source, start, end)
+    )
 
 
-def _lacks_method(cls: Class, source: bytes, start: int, end: int) -> bool:
+def _lacks_method(machine: Machine, cls: Class, source: bytes, start: int, end: int) -> bool:
     """An object is made there, and something is taken from it (``Class(...).name``, ``x = Class(...); x.name``) that it lacks."""
     near = source[end : end + _LONGEST]
     taken = re.findall(rb"^[^()\n]*\)\.([A-Za-z_]\w*)", near)
@@ -119,7 +121,7 @@ def _lacks_method(cls: Class, source: bytes, start: int, end: int) -> bool:
     return any(
         class_lookup(cls, name.decode()) is MISSING
         and class_lookup(cls, "__getattr__") is MISSING
-        and never_given(probe, name.decode())
+        and never_given(machine, probe, name.decode())
         for name in set(taken)
     )
 
@@ -262,7 +264,7 @@ def _misfit(machine: Machine, cls: Class, method: Function, base: Function, want
         kind="argument", exception="TypeError",
         message=f"{cls.name}.{method.name}() takes {most} positional argument{'s' if most != 1 else ''} but {wanted + 1} were given",
         symbol=f"{shown}.{method.name}", provider=base.module.name, module=cls.module.name, path=cls.module.spec.path,
-        line=method.line, provider_path=base.module.spec.path, certain=False, chain=(cls.module.name,),
+        line=method.line, provider_path=base.module.spec.path, certain=False, weak=True, chain=(cls.module.name,),
         site_module=cls.module.name,
     )  # fmt: skip
 

@@ -56,6 +56,7 @@ class Module:
     source: bytes | None = None
     functions: tuple[tuple[int, int, bool], ...] = ()
     bodies: dict[int, Any] = field(default_factory=dict)
+    defined: dict[int, Function] = field(default_factory=dict)
     importers: dict[str, int] = field(default_factory=dict)
     optional_names: dict[str, str] = field(default_factory=dict)
     line: int = 0
