@@ -12,11 +12,12 @@ from doctor.model import Environment, Receipt, Report
 from doctor.planned.after import After
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
+from doctor.repair.cost import identity
 from doctor.repair.fingerprint import changed_since, unlike
 from doctor.repair.fix import Proposal, Wish, errors
 from doctor.repair.history import look, prune, standing
 from doctor.repair.scene import Scene
-from doctor.repair.search import Found, identity
+from doctor.repair.search import Found
 from doctor.repair.transaction import Order, transact
 
 Proof = Callable[[str], str | None]

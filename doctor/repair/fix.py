@@ -16,13 +16,14 @@ from doctor.model import Depth, Environment, Finding, Fix, Plan, Report, Safety,
 from doctor.planned.target import changes, reinstalled
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
+from doctor.repair.cost import identity
 from doctor.repair.fingerprint import Fingerprint, fingerprint
 from doctor.repair.history import look
 from doctor.repair.moves import subject_name
 from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
 from doctor.repair.scene import Scene
-from doctor.repair.search import Found, explained, identity, search, search_known, wanted
+from doctor.repair.search import Found, explained, search, search_known, wanted
 from doctor.repair.transaction import recover
 from doctor.rulebook.load import load_rulebook
 from doctor.rulebook.rules import Rulebook, Stack
@@ -163,12 +164,13 @@ def _scene(proposal: Proposal, patient: _Patient, wish: Wish, tools: _Tools) -> 
 
 def _known_good(stack: Stack | None) -> Mapping[str, str]:
     """The versions in the stack's lockfile (PEP 751); none where there is none that can be read."""
-    if stack is None or not stack.lockfile:
+    if stack is None:
         return {}
-    from doctor.stacks.lockfile import PYLOCK, LockError, lock_folder, read_lock  # noqa: PLC0415 - for stacks only
+    from doctor.rulebook.known_good import lock_folder  # noqa: PLC0415 - for stacks only
+    from doctor.stacks.lockfile import PYLOCK, LockError, read_lock  # noqa: PLC0415
 
     try:
-        return read_lock(lock_folder(stack.lockfile) / PYLOCK).versions
+        return read_lock(lock_folder(stack) / PYLOCK).versions
     except LockError:
         return {}
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from doctor.errors import IndexUnavailableError, TransactionError
 from doctor.model import Evidence, Finding, Report, Safety, Severity
-from doctor.planned.target import Target, changes, reinstalled
+from doctor.planned.target import Target, changes
+from doctor.repair.cost import MOVED, Identity, Trial, cost_of, cures, hopeless, identity, woken
 from doctor.repair.moves import Move, moves_for, subject_name
-from doctor.repair.order import is_downgrade, level
 from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
 
@@ -22,25 +22,6 @@ MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""
 GOOD_ENOUGH = 16
 """Further moves that are looked at once one works, in search of a smaller one."""
-_MOVED = 3
-"""What changing something that is there weighs beside adding something."""
-
-Identity = tuple[str, tuple[str, ...], str, str]
-
-
-def identity(finding: Finding) -> Identity:
-    """What makes two findings of different examinations the same: versions and line numbers may differ."""
-    names = tuple(subject_name(s) for s in finding.subjects)
-    return finding.rule, names, finding.symbol or "", finding.where.path if finding.where else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A move that was examined: the target it led to, and what is left."""
-
-    target: Target
-    report: Report
-    cost: tuple[int, ...]
 
 
 @dataclass(kw_only=True)
@@ -70,8 +51,9 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
         IndexUnavailableError: the index cannot be asked, and nothing at all could be cured without it.
     """
     state = Found(report=scene.report)
-    _accept(_known_cures(state, scene, only, least=2), state, only)
+    _accept(_knowncures(state, scene, only, least=2), state, only)
     given_up: set[Identity] = set()
+    steps = [state.target.names] if not state.target.empty else []
     deadline = time.monotonic() + MOST_SECONDS
     unavailable = ""
     for _ in range(MOST_FINDINGS):
@@ -88,16 +70,36 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
             given_up.add(identity(finding))
             state.declined.append(reason)
             continue
+        steps.append(trial.target.names - state.target.names)
         _accept(trial, state, only)
+    _without_needless(state, steps, scene)
     if unavailable and state.target.empty:
         raise IndexUnavailableError(unavailable)
     return state
 
 
+def _without_needless(state: Found, steps: list[frozenset[str]], scene: Scene) -> None:
+    """Drop what an earlier step brought and a later one made needless; each attempt is proven, too."""
+    for names in steps[:-1]:
+        smaller = state.target
+        for name in names:
+            smaller = smaller.dropping(name)
+        try:
+            if smaller == state.target or smaller.empty or complete(smaller, scene).key != smaller.key:
+                continue
+            report = scene.examine(smaller)
+        except (Declined, TransactionError, IndexUnavailableError):
+            continue
+        known = {identity(f) for f in state.report.findings}
+        worse = [f for f in report.findings if f.severity is not Severity.NOTE and identity(f) not in known]
+        if not (worse or report.crashed):
+            state.target, state.report = smaller, report
+
+
 def search_known(scene: Scene) -> Found | None:
     """The target that the findings' own fixes lead to, if together they cure all of them; else None."""
     state = Found(report=scene.report)
-    _accept(_known_cures(state, scene, (), least=1), state, ())
+    _accept(_knowncures(state, scene, (), least=1), state, ())
     return None if state.target.empty or any(wanted(f) for f in state.report.findings) else state
 
 
@@ -110,7 +112,7 @@ def _accept(trial: Trial | None, state: Found, only: tuple[str, ...]) -> None:
     state.target, state.report = trial.target, trial.report
 
 
-def _known_cures(state: Found, scene: Scene, only: tuple[str, ...], *, least: int) -> Trial | None:
+def _knowncures(state: Found, scene: Scene, only: tuple[str, ...], *, least: int) -> Trial | None:
     """Cures that findings or rules name, taken together and examined once instead of one after the other.
 
     Only cures that have nothing to do with each other: one of two for the same distributions might be needless.
@@ -137,7 +139,7 @@ def _known_cures(state: Found, scene: Scene, only: tuple[str, ...], *, least: in
     except (Declined, TransactionError, IndexUnavailableError):
         return None
     report = scene.examine(target)
-    if not all(_cures(finding, report) for finding, _ in chosen) or _woken(state.report, report, target):
+    if not all(cures(finding, report) for finding, _ in chosen) or woken(state.report, report, target):
         return None
     return Trial(target=target, report=report, cost=())
 
@@ -153,9 +155,19 @@ def _permitted(target: Target, scene: Scene) -> Target:
 
 
 def _in_turn(report: Report) -> Iterator[Finding]:
-    """Damaged files first, as they make every other finding doubtful; what another one explains comes last."""
+    """Damaged files first, as they make every other finding doubtful; what another one explains comes last.
+
+    Between them what has a cure that is known to be right, then versions that do not fit; what is missing comes after
+    these, as another version may not need it.
+    """
     folded = explained(report)
-    yield from sorted(report.findings, key=lambda f: (f.key in folded, f.evidence is not Evidence.FILE))
+
+    def turn(finding: Finding) -> tuple[bool, ...]:
+        known = any(f.safety is Safety.SAFE and (f.install or f.remove or f.reinstall) for f in finding.fixes)
+        absent = any("==" not in subject for subject in finding.subjects[1:2])
+        return finding.key in folded, finding.evidence is not Evidence.FILE, not known, absent
+
+    yield from sorted(report.findings, key=turn)
 
 
 def explained(report: Report) -> set[str]:
@@ -171,7 +183,7 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
     for move in moves_for(finding, scene, state.target):
         if examined >= MOST_TRIALS or time.monotonic() > deadline:
             break
-        if best and (best.cost[:3] <= (0, _MOVED, 0) or examined - first > GOOD_ENOUGH):
+        if best and (best.cost[:3] <= (0, MOVED, 0) or examined - first > GOOD_ENOUGH):
             break
         forbidden = move.forbidden(scene)
         if forbidden and not scene.policy.unsafe:
@@ -196,7 +208,7 @@ def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial |
     """Examine what a move leads to; None when it does not cure the finding, wakes another, or is no better."""
     scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
     target = _permitted(complete(move.target(state.target, scene), scene), scene)
-    if _hopeless(target, best, scene):
+    if hopeless(target, best, scene):
         return None
     certain = True
     if finding.chain and finding.evidence is Evidence.STATIC and move.rank > 0:
@@ -205,67 +217,10 @@ def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial |
         if any(identity(f) == identity(finding) for f in left):
             return None
     report = scene.examine(target)
-    if not _cures(finding, report) or _woken(state.report, report, target):
+    if not cures(finding, report) or woken(state.report, report, target):
         return None
-    cost = _cost(target, state.report, report, scene)
+    cost = cost_of(target, state.report, report, scene)
     return Trial(target=target, report=report, cost=(cost[0] + (not certain), *cost[1:]))
-
-
-def _cures(finding: Finding, report: Report) -> bool:
-    """The finding is gone, and the check that would find it ran to its end."""
-    return not report.crashed and identity(finding) not in {
-        identity(f) for f in report.findings if f.severity is not Severity.NOTE
-    }
-
-
-def _woken(before: Report, after: Report, target: Target) -> list[Finding]:
-    """Errors that were not there before and that the target brings: those about something that it touches.
-
-    Others were only hidden behind what is cured now, and are next.
-    """
-    known = {identity(f) for f in before.findings if f.severity is Severity.ERROR}
-    return [
-        f
-        for f in after.findings
-        if f.severity is Severity.ERROR
-        and identity(f) not in known
-        and (target.names & {subject_name(s) for s in f.subjects} or not f.subjects)
-    ]
-
-
-def _cost(target: Target, before: Report, after: Report, scene: Scene) -> tuple[int, ...]:
-    """What makes one cure better than another: what it touches works, fewer changes, no new warnings, smaller moves.
-
-    The first counts errors that are left about what it touches: a version that cures one of two breaks of the same
-    pair would need a second move for the other.
-    """
-    known = {identity(f) for f in before.findings}
-    warnings = sum(f.severity is Severity.WARNING and identity(f) not in known for f in after.findings)
-    left = [f for f in after.findings if f.severity is Severity.ERROR]
-    still = sum(bool(target.names & {subject_name(s) for s in f.subjects}) for f in left)
-    size = _size(target, scene)
-    return (still, size[0], warnings, *size[1:], len(left))
-
-
-def _size(target: Target, scene: Scene) -> tuple[int, ...]:
-    """How much a target changes: of what is there (what comes new weighs less), of what was asked for, how far."""
-    environment = scene.environment
-    moved = changes(target, environment)
-    touched = sum(c.before is not None for c in moved) + len(reinstalled(target, environment))
-    return (
-        _MOVED * (touched + len(target.remove_paths)) + sum(c.before is None for c in moved),
-        sum(bool((d := environment.distribution(c.name)) and d.requested) for c in moved),
-        max((level(c.before, c.after) for c in moved), default=0),
-        sum(is_downgrade(c) for c in moved),
-    )
-
-
-def _hopeless(target: Target, best: Trial | None, scene: Scene) -> bool:
-    """However well the target may work, the best trial is at least as small."""
-    if best is None:
-        return False
-    size = _size(target, scene)
-    return (0, size[0], 0, *size[1:], 0) >= (*best.cost[:-1], 0)
 
 
 def _why_not(finding: Finding, refused: list[tuple[Move, str]], state: Found, scene: Scene) -> str:
