@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "snapshot": ("doctor.cli.snapshot:snapshot", "Save an environment in one file without secrets, for support."),
     "triage": ("doctor.cli.triage:triage", "Say what a pasted error, a log or a silent run means."),
     "smoke": ("doctor.cli.smoke:command", "Prove that a stack or a service does its job, rung by rung."),
+    "compare": ("doctor.cli.compare:command", "Compare two services on a data set, and reason about it."),
     "imports": ("doctor.cli.imports:command", "Show what importing a module would do, without importing it."),
     "stacks": ("doctor.cli.stacks:command", "The known-good sets: list them, show one."),
     "create": ("doctor.cli.create:create", "Make an environment from a stack's known-good set."),

@@ -40,14 +40,13 @@ def remarks(analysis: Analysis) -> tuple[Remark, ...]:
 
 def sentence_of(comparison: Comparison) -> str:
     """What the numbers say of one measure."""
-    ratio, level = comparison.ratio, comparison.level
-    where = f" with {level} under way" if level is not None else ""
+    ratio = comparison.ratio
     bounds = f"95% bounds {ratio.low:.2f} to {ratio.high:.2f}, {ratio.pairs} prompts"
     if comparison.claimed:
         verb = _VERBS.get(comparison.measure, "gives")
         what = _NOUNS[comparison.measure].format(comparison.first)
-        return f"{comparison.other} {verb} {times(ratio.ratio)} {what}{where} ({bounds})"
-    named = f"no difference in {_QUANTITY[comparison.measure]}{where} is shown between {comparison.first} and"
+        return f"{comparison.other} {verb} {times(ratio.ratio)} {what} ({bounds})"
+    named = f"no difference in {_QUANTITY[comparison.measure]} is shown between {comparison.first} and"
     found = f"{named} {comparison.other}: {times(ratio.ratio)}"
     if not math.isfinite(ratio.high):
         return f"{found}, from only {ratio.pairs} prompts"
@@ -58,14 +57,31 @@ def sentence_of(comparison: Comparison) -> str:
 def _differences(analysis: Analysis) -> Iterator[Remark]:
     """Is there a difference?"""
     for comparison in analysis.comparisons:
-        if comparison.claimed or (comparison.level is None and comparison.measure in _ALWAYS_SAID):
+        if comparison.level is None and (comparison.claimed or comparison.measure in _ALWAYS_SAID):
             weight = Weight.SHOWN if comparison.claimed else Weight.OPEN
             yield Remark(topic=comparison.measure, weight=weight, sentence=sentence_of(comparison))
+    yield from _by_level(analysis)
     for service, why in analysis.incomparable.items():
         sentence = f"times to the first token and between tokens of {service} are not compared: {why}"
         yield Remark(topic="batching", weight=Weight.OPEN, sentence=sentence)
     for counted in analysis.counted:
         yield from _counted(counted)
+
+
+def _by_level(analysis: Analysis) -> Iterator[Remark]:
+    """The levels at which a difference is shown, in one sentence for each service and measure."""
+    for contestant in analysis.plan.contestants[1:]:
+        for measure in _ALWAYS_SAID:
+            found = [
+                c
+                for c in analysis.comparisons
+                if (c.other, c.measure) == (contestant.name, measure) and c.level is not None and c.claimed
+            ]
+            if found:
+                told = ", ".join(f"{times(c.ratio.ratio)} with {c.level}" for c in found)
+                what = _QUANTITY[measure]
+                sentence = f"{what} of {contestant.name} over that of {found[0].first}, by requests under way: {told}"
+                yield Remark(topic=measure, weight=Weight.SHOWN, sentence=sentence)
 
 
 def _counted(counted: Counted) -> Iterator[Remark]:
