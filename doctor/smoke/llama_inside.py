@@ -120,7 +120,9 @@ def absolute(places: Any, base: str) -> Any:
     """The same places, named so that they can be found from another directory."""
     if isinstance(places, list):
         return [absolute(place, base) for place in places]
-    return os.path.join(base, places) if isinstance(places, str) and "://" not in places else places
+    if isinstance(places, str) and "://" not in places:
+        return os.path.normpath(os.path.join(base, places))
+    return places
 
 
 def make_data(directory: str, samples: int, length: int, vocabulary: int) -> None:

@@ -356,6 +356,25 @@ class Cases:
             )
         shutil.rmtree(self.work / "runs", ignore_errors=True)
 
+    def after_fix(self):
+        """A repair that stands, and afterwards something else breaks: `smoke --after-fix` takes the repair back."""
+        shutil.rmtree(self.work / "after", ignore_errors=True)
+        venv = self.copy("after", FIRST["peft"])
+        command = [*DOCTOR, "fix", str(venv), "--apply", "--yes"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment(), cwd=self.work)
+        subprocess.run([*self.install, str(venv / "bin" / "python"), "--no-deps", FIRST["psutil"]], check=True)
+        code, told, seconds, _, err = self.smoke(venv, "--after-fix", "--rung", "imports")
+        receipt = (told.get("receipt") or {}).get("outcome")
+        back = (venv / "lib/python3.11/site-packages/peft-0.18.0.dist-info").is_dir()
+        self.row(
+            "--after-fix, a rung fails",
+            code == 1 and back,
+            f"exit {code}",
+            f"{seconds:.0f} s",
+            receipt,
+            err[-200:] if not back else "",
+        )
+
 
 def listing(venv):
     """Every file with its size, time and target; the doctor's own room and byte code that others wrote aside."""
@@ -385,6 +404,7 @@ CASES = (
     "sweep",
     "cost",
     "fix",
+    "after_fix",
 )
 
 
