@@ -15,7 +15,7 @@ from doctor.render.escape import shown
 
 @click.command("recheck")
 @click.argument("stack_id", metavar="STACK")
-@click.option("--worked-on", metavar="DATE", default="", help="A day on which it worked; default: its set's, or release.")
+@click.option("--worked-on", metavar="DATE", default="", help="When it worked; default: its set's day, or its release.")
 @click.option(
     "--checkout", "--modelzoo", "folders", metavar="DIR", multiple=True, help="A checkout that is installed editable."
 )

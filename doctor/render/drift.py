@@ -38,7 +38,7 @@ def _screen(drift: Drift, phases: Sequence[Phase], page: Page) -> Iterator[Row]:
         yield from _nothing(drift, page)
     if phases:
         yield Row()
-        yield from _phases(phases, page)
+        yield from _phases(phases)
     if page.quiet:
         return
     yield from _both(drift, page)
@@ -110,7 +110,7 @@ def _nothing(drift: Drift, page: Page) -> Iterator[Row]:
     yield from _rows(f"{page.symbol('good')} {what} on {drift.now.day} ({modules} followed)", page, "good")
 
 
-def _phases(phases: Sequence[Phase], page: Page) -> Iterator[Row]:
+def _phases(phases: Sequence[Phase]) -> Iterator[Row]:
     columns = varying(phases)
     table = [("resolved on", *columns, "state")]
     for phase in phases:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from doctor.checks.fold import names
 from doctor.model import Finding
@@ -108,7 +109,7 @@ class Timeline:
         """Neighbouring days of one verdict as one phase; where it changes, the exact day is looked for."""
         days = sorted(self._known)
         changes = [self.first]
-        for left, right in zip(days, days[1:], strict=False):
+        for left, right in pairwise(days):
             if self._signature(left) != self._signature(right):
                 changes.append(self._edge(left, right))
         ends = [*(day - _DAY for day in changes[1:]), self.last]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from doctor.stacks.compat import Cell, Comparison, Fate
+
+Pair = Callable[[str], tuple[str, str]]
+"""A version of one side as the key of a cell."""
 
 BROKEN = (Fate.BREAKS, Fate.PARTLY)
 
@@ -57,10 +61,10 @@ class _Column:
         return left, self.right
 
 
-def _edges(table: Comparison, every: Sequence[str], shown: Sequence[str], pair: Callable[[str], tuple[str, str]]) -> list[str]:
+def _edges(table: Comparison, every: Sequence[str], shown: Sequence[str], pair: Pair) -> list[str]:
     """Versions looked at to find where a row or column changes, by halving."""
     looked: list[str] = []
-    for older, newer in zip(shown, shown[1:], strict=False):
+    for older, newer in pairwise(shown):
         low, high = every.index(older), every.index(newer)
         ends = _broken(table, pair(older)), _broken(table, pair(newer))
         if None in ends or ends[0] == ends[1]:

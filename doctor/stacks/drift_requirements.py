@@ -18,7 +18,7 @@ _OPTIONS = re.compile(r"\s--(hash|config-settings|global-option)[= ]")
 
 @dataclass(slots=True, kw_only=True)
 class Requested:
-    """What the files ask for. ``folders`` are checkouts (``-e DIR`` or a path); ``passed_over`` lines say nothing here."""
+    """What the files ask for. ``folders`` are checkouts (``-e DIR`` or a path); other lines are ``passed_over``."""
 
     requirements: list[str]
     constraints: list[str]
@@ -49,9 +49,8 @@ def _read(path: Path, found: Requested, complaints: list[str], seen: set[Path]) 
             text = file.read(_LIMIT).decode("utf-8-sig", "replace")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from None
-    number = 0
-    for raw in text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines():
-        number += 1
+    joined = text.replace("\\\r\n", " ").replace("\\\n", " ")
+    for number, raw in enumerate(joined.splitlines(), 1):
         line = _COMMENT.sub("", raw).strip()
         if line:
             _line(line, path, found, (complaints, seen, number))

@@ -41,7 +41,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What the user says beside the name: ``python`` a specifier, ``folders`` checkouts, ``entries``, ``stack`` an id."""
+    """What the user says beside the name: ``python`` a specifier, ``folders`` checkouts, ``stack`` an id."""
 
     python: str = ""
     folders: tuple[str, ...] = ()
@@ -113,9 +113,7 @@ def _of_requirements(path: str, given: Given, rulebook: Rulebook) -> Case:
     present = {**given.assumed, **{tree.name: tree.version for tree in trees}}
     return Case(
         title=path,
-        wanted=Wanted(
-            requirements=asks, constraints=tuple(read.constraints), interpreter=interpreter, present=present
-        ),
+        wanted=Wanted(requirements=asks, constraints=tuple(read.constraints), interpreter=interpreter, present=present),
         subject=Subject(
             interpreter=interpreter,
             stack=stack,
@@ -153,9 +151,7 @@ def _of_environment(environment: Environment, given: Given, rulebook: Rulebook, 
     asks += [text for tree in trees for text in tree.requires]
     return Case(
         title=environment.path,
-        wanted=Wanted(
-            requirements=tuple(asks), interpreter=interpreter, present={**given.assumed, **local_names}
-        ),
+        wanted=Wanted(requirements=tuple(asks), interpreter=interpreter, present={**given.assumed, **local_names}),
         subject=Subject(
             interpreter=interpreter,
             stack=stack,

@@ -1,5 +1,4 @@
-"""An environment that nobody has made: what an installation of a resolution would hold, as values, nothing downloaded
-that is not read.
+"""An environment that nobody has made: what an installation of a resolution would hold, as values.
 
 Files of wheels are read by ranges when an import reaches them; the standard library and the host's libraries are
 those of this machine. Large compiled files are not fetched: what they would need stays unknown, which is no finding.

@@ -21,7 +21,7 @@ _PATIENCE = 20.0
 
 
 def interpreter_for(python: str, environ: Mapping[str, str] | None = None) -> tuple[Interpreter, str]:
-    """(interpreter, a sentence about it or '') for a version specifier such as ``==3.11.*`` ('' takes the doctor's own).
+    """(interpreter, a sentence about it or '') for a specifier such as ``==3.11.*`` ('' takes the doctor's own).
 
     A version that is not on this machine is made up: markers and tags are right, the standard library is known by
     the names of its modules only.

@@ -1,4 +1,4 @@
-"""What importing the entries would do in an environment that nobody has made; kept by all that the answer depends on."""
+"""What importing the entries would do in an environment that nobody has made; kept by all that it depends on."""
 
 from __future__ import annotations
 

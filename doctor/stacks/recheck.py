@@ -96,9 +96,7 @@ def _proposal(one: Break, found: Drift, lab: Lab) -> Proposal:
     breaking, lacking = names(finding)[:2]
     now = found.now.resolution.versions
     culprit = one.culprits[0].name if one.culprits else ""
-    ranges = {
-        name: _range(name, now.get(name, ""), one, culprit=culprit) for name in (breaking, lacking)
-    }
+    ranges = {name: _range(name, now.get(name, ""), one, culprit=culprit) for name in (breaking, lacking)}
     first = one.first or now.get(culprit or breaking, "")
     identity = _identity(breaking, lacking, culprit, first, lab.rulebook)
     return Proposal(id=identity, text=_text(identity, one, found, ranges), broken=one)
@@ -182,7 +180,8 @@ def _explained(one: Break, found: Drift) -> Iterable[str]:
     if one.culprits and one.first:
         mover = one.culprits[0]
         yield (
-            f"It came with {mover.name} {one.first}, uploaded {one.first_on}; {mover.name} {mover.before} did not fail so."
+            f"It came with {mover.name} {one.first}, uploaded {one.first_on}; "
+            f"{mover.name} {mover.before or '(absent)'} did not fail so."
         )
     yield f"Met by the instructions of {found.title}, resolved for {found.now.day}."
 
@@ -218,4 +217,3 @@ def _quoted(text: str) -> str:
     """A TOML string without anything to be escaped."""
     clean = " ".join(text.split()).replace("\\", "/")
     return f"'{clean}'" if "'" not in clean else '"' + clean.replace('"', "'") + '"'
-

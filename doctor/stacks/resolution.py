@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 
 from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 
-from doctor.errors import DoctorError
+from doctor.errors import DoctorError, IndexUnavailableError
 from doctor.index.index import Index
 from doctor.index.releases import ReleaseFile, Window
 from doctor.model import Interpreter
 from doctor.stacks.resolution_metadata import MetadataReader
 from doctor.stacks.resolution_provider import Ask, IndexProvider
 
+_OFFLINE = (
+    "With --offline only what was read before is known; what was compared before can be shown again, and "
+    "`acdoctor check` needs no index."
+)
 ROUNDS = 20_000
 """Choices after which a resolution is given up; real ones take some hundreds."""
 
@@ -122,7 +126,10 @@ def resolve(wanted: Wanted, index: Index, reader: MetadataReader | None = None) 
     try:
         result = resolver.resolve(roots, max_rounds=ROUNDS)
     except ResolutionImpossible as impossible:
-        raise UnresolvableError(_sentence(impossible, wanted)) from None
+        sentence = _sentence(impossible, wanted)
+        if index.settings.offline:
+            raise IndexUnavailableError(f"{sentence} {_OFFLINE}") from None
+        raise UnresolvableError(sentence) from None
     except ResolutionTooDeep:
         raise UnresolvableError(
             f"No set of versions was found within {ROUNDS:,} choices; ask for exact versions of more distributions."
@@ -146,4 +153,3 @@ def _sentence(impossible: ResolutionImpossible[Ask, object], wanted: Wanted) -> 
     unique = list(dict.fromkeys(texts))
     python = wanted.interpreter.version
     return f"No set of versions for Python {python} satisfied all that is asked for{when}: " + "; ".join(unique) + "."
-

@@ -210,7 +210,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
         if _NEVER in extras:
             return
         if name in self.present:
-            if self.present[name] not in wrong:
+            if self.present[name] not in wrong and _contains(str(specifier), self.present[name]):
                 yield Candidate(name=name, version=self.present[name], file=None, extras=extras)
             return
         releases = {release.version: release for release in self.index.versions(name)}
@@ -241,8 +241,11 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
         python = self.interpreter.markers.get("python_full_version", self.interpreter.version)
         there = [f for f in release.files if not f.yanked and self.window.holds(f)]
         files = [f for f in there if python_allowed(f.requires_python, python)]
-        wheels = [(min(map(self._ranks.__getitem__, fitting)), f.filename, f) for f in files
-                  if f.is_wheel and (fitting := f.tags & self._ranks.keys())]
+        wheels = [
+            (min(map(self._ranks.__getitem__, fitting)), f.filename, f)
+            for f in files
+            if f.is_wheel and (fitting := f.tags & self._ranks.keys())
+        ]
         if wheels:
             return min(wheels, key=lambda item: item[:2])[2]
         archives = (f for f in files if not f.is_wheel)

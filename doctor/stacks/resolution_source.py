@@ -154,5 +154,3 @@ def _root_of(top: str, members: Mapping[str, bytes], places: tuple[str, ...]) ->
         if f"{root}{top}.py" in members or any(n.startswith(f"{root}{top}/") and n.endswith(".py") for n in members):
             return root
     return None
-
-

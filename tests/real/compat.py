@@ -95,7 +95,11 @@ def main() -> int:
     if options.sample:
         cells = cells[: options.sample]
     rows_file = options.folder / "cells.jsonl"
-    known = {(r["left"], r["right"]): r for r in map(json.loads, rows_file.read_text().splitlines())} if rows_file.exists() else {}
+    known = (
+        {(r["left"], r["right"]): r for r in map(json.loads, rows_file.read_text().splitlines())}
+        if rows_file.exists()
+        else {}
+    )
     candidates = {c.version: c.file for c in index.candidates(table["left"]["name"], interpreter)}
     for cell in cells:
         if (cell["left"], cell["right"]) in known:
@@ -119,7 +123,9 @@ def report(rows: list[dict], table: dict[tuple[str, str], dict]) -> None:
         if (r["static"] in WORKING and r["truth"] == "works") or (r["static"] in BROKEN and r["truth"] == "fails")
     ]
     unknown = [r for r in rows if r["static"] == "unknown"]
-    print(f"{len(rows)} cells run: {len(agree)} agree, {len(unknown)} unknown, {len(rows) - len(agree) - len(unknown)} differ")
+    print(
+        f"{len(rows)} cells run: {len(agree)} agree, {len(unknown)} unknown, {len(rows) - len(agree) - len(unknown)} differ"
+    )
     for row in rows:
         if row not in agree:
             last = row["words"].splitlines()[-1] if row["words"] else ""
