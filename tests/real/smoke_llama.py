@@ -145,7 +145,7 @@ class Cases:
             cures = [pin for fix in first.get("fixes", ()) for pin in fix["install"]]
             ok = (
                 code == 1
-                and first.get("subjects", [""])[0].startswith(name)
+                and name in [subject.split("==")[0] for subject in first.get("subjects", ())]
                 and any(c.startswith(f"{name}==") for c in cures)
             )
             self.row(
