@@ -1,14 +1,18 @@
 """The package index as it stood on a day, served on this machine to any resolver that speaks the simple API.
 
 pip and pip-tools cannot be told a day. They can be told an index: this one lists only the files that had been uploaded
-by then (PEP 700) and that the target could install, offers their metadata alone (PEP 658), so that nobody downloads a
-gigabyte to read one file of it, and sends whoever wants a whole file to where it really is.
+by then (PEP 700) and that the target could install, and offers their metadata alone (PEP 658), so that nobody downloads
+a gigabyte to read one file of it. Older releases of pip fetch every chosen wheel after all, to throw it away: they get
+large ones hollow, with nothing but the metadata in them. Nothing is installed from here but what source distributions
+are built with, which is small. The hashes of the set come from the real index, never from what this server hands out.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,8 +30,11 @@ from doctor.index.index import Index
 from doctor.index.releases import Release, ReleaseFile, Window, python_allowed
 from doctor.index.settings import is_local
 from doctor.index.transport import local_path
+from doctor.index.wheels import WheelFiles
 
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
+LARGE = 16 * 1024**2
+"""Bytes from which on a wheel is handed out hollow."""
 GLIBC = 28
 """Wheels for glibc 2.28 and older: what runs on the login nodes (Rocky 8) and on everything newer."""
 
@@ -131,7 +138,7 @@ class DatedIndex:
             {
                 "filename": file.filename,
                 "url": self.address(name, file),
-                "hashes": dict(file.hashes),
+                "hashes": {} if _is_large(file) else dict(file.hashes),
                 "yanked": file.yanked,
                 "core-metadata": file.is_wheel,
                 "dist-info-metadata": file.is_wheel,
@@ -168,10 +175,28 @@ class DatedIndex:
             return wheel.read(f"{wheel.dist_info}/METADATA")
 
     def body(self, file: ReleaseFile) -> bytes:
-        """A file that is small or local, whole."""
+        """The whole file; of a large wheel only its metadata, as a wheel."""
+        if _is_large(file):
+            with self._lock:
+                return _hollow(self._index.wheel(file))
         if is_local(file.url):
             return local_path(file.url).read_bytes()
         return self._index.transport.get(file.url).body
+
+
+def _is_large(file: ReleaseFile) -> bool:
+    return file.is_wheel and (file.size or 0) >= LARGE
+
+
+def _hollow(wheel: WheelFiles) -> bytes:
+    """A wheel with the same metadata and nothing else."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in ("METADATA", "WHEEL", "entry_points.txt"):
+            if f"{wheel.dist_info}/{name}" in wheel.names:
+                archive.writestr(f"{wheel.dist_info}/{name}", wheel.read(f"{wheel.dist_info}/{name}"))
+        archive.writestr(f"{wheel.dist_info}/RECORD", "")
+    return stream.getvalue()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -199,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._json(page, _SIMPLE)
                 else:
                     self._send(404, b"", "text/plain")
-            case ["pypi", name, "json"]:
+            case ["pypi", name, "json"] | [name, "json"]:
                 self._json(self.dated.digests(name), "application/json")
             case ["files", name, filename]:
                 self._file(name, filename)
