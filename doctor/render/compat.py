@@ -13,6 +13,7 @@ from doctor.stacks.compat import Cell, Fate
 from doctor.stacks.compat_rule import Together
 
 _SCHEMA = "acdoctor.compat/1"
+_SVG = "http://www.w3.org/2000/svg"
 _SIGNS = {
     Fate.WORKS: ("✓", "+"),
     Fate.BREAKS: ("✗", "x"),
@@ -152,7 +153,7 @@ def render_compat_svg(grid: Grid) -> str:
     side, top, start = 22, 110, 90
     width, height = start + side * len(grid.rights) + 220, top + side * len(grid.lefts) + 20
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="{_SVG}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
         f"<title>{escape(grid.left)} x {escape(grid.right)}, Python {escape(grid.python)}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="8" y="16" font-weight="bold">{escape(grid.left)} (rows) x {escape(grid.right)} (columns)</text>',
