@@ -107,7 +107,7 @@ def paired_ratio(a: Sequence[float], b: Sequence[float]) -> PairedRatio | None:
     The ratio is the Hodges-Lehmann estimate of the log ratios, its bounds are those that Wilcoxon's test would not
     refuse: estimate, bounds and ``p`` therefore never contradict each other.
     """
-    logs = [math.log(late / early) for early, late in zip(a, b, strict=True)]
+    logs = [round(math.log(late / early), 12) for early, late in zip(a, b, strict=True)]  # ties stay ties
     if not logs:
         return None
     middle, low, high = _hodges_lehmann(logs)
