@@ -12,6 +12,8 @@ from errorrows import MODELS, ROWS, arranged
 from gatewaypeers import Generator
 from servicegateway import served, two_services
 
+from doctor.cli.main import run
+from doctor.smoke.gpt_oss_packages import examine_clients
 from doctor.smoke.judging import Judge
 from doctor.smoke.service import Question
 from doctor.smoke.service_client import ServiceClient
@@ -39,6 +41,7 @@ def sdk(tmp_path_factory):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    ask.venv = venv
     return ask
 
 
@@ -123,3 +126,21 @@ def test_errors_with_a_status_are_errors_to_both(sdk):
             }
             (theirs,) = sdk([wish])
         assert theirs["error"].endswith(str(row.status)), row.name
+
+
+def test_the_packages_of_an_environment_are_checked(sdk, capfd):
+    """Last: it breaks the environment."""
+    whole = examine_clients(str(sdk.venv))
+    assert (whole.present, whole.findings, whole.crashed) == (("openai==3.54.0",), (), ())
+    pip = [sdk.venv / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps"]
+    subprocess.run([*pip, "typing_extensions==4.5.0"], check=True, capture_output=True)
+    imported = subprocess.run(
+        [sdk.venv / "bin" / "python", "-c", "import openai"], capture_output=True, text=True, check=False
+    )
+    assert "cannot import name 'List'" in imported.stderr, "the truth"
+    broken = examine_clients(str(sdk.venv))
+    assert "openai 3.54.0 does not work with typing-extensions 4.5.0" in broken.errors[0].message
+    assert run(["smoke", "gpt-oss", str(sdk.venv), "--service", "http://127.0.0.1:9/v1", "--format", "json"]) == 1
+    packages = json.loads(capfd.readouterr().out)["rungs"][0]
+    assert (packages["verdict"], packages["category"]) == ("failed", "packages")
+    assert packages["next_steps"]
