@@ -12,6 +12,7 @@ from doctor.triage.digest import Digest
 from doctor.triage.lines import Line
 from doctor.triage.matching import HEALTHY, Match, matches, patterns
 from doctor.triage.missing import read_missing
+from doctor.triage.proving import proven
 from doctor.triage.reading import Reading, read
 from doctor.triage.scan import Scanner
 from doctor.triage.silences import from_silence
@@ -20,6 +21,8 @@ from doctor.triage.traceback import Raised, Traceback, read_tracebacks
 from doctor.triage.versions import Versions, read_versions
 
 _LOOSE_LINES = 4000
+_UNEXPLAINED = ("call", "unknown")
+"""Categories of what is only repeated, not understood: what is understood stands before it."""
 _LOOSE_KINDS = ("module", "name", "attribute", "undefined_symbol", "library", "distribution", "version")
 
 
@@ -41,7 +44,7 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     taken |= {hit.line.number for match in loose for hit in match.hits}
     diagnoses += _from_loose_lines(digest, taken, knowledge, versions)
     timeline = read_timeline(knowledge.logs, digest, knowledge.config, knowledge.now)
-    ordered = _ordered(_merged(diagnoses))
+    ordered = _ordered(proven(_merged(diagnoses), knowledge, versions))
     if timeline and timeline.silence and not _ended_by(ordered, timeline.silence.line):
         ordered += from_silence(timeline, ordered)
     return Answer(
@@ -149,7 +152,7 @@ def _ordered(diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     if not roots:
         roots, follow = follow[:1], follow[1:]
         roots = [replace(one, consequence=False) for one in roots]
-    roots.sort(key=lambda one: (one.finding.severity.rank, min(one.lines, default=0)))
+    roots.sort(key=lambda one: (one.finding.severity.rank, one.category in _UNEXPLAINED, min(one.lines, default=0)))
     if not roots or not follow:
         return roots
     first = roots[0]

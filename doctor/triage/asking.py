@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from doctor.triage.missing import Missing
+from doctor.triage.versions import normal
 
 _NAME = r"[A-Za-z][\w.-]{0,100}"
 _ASKED_FOR = (
@@ -15,6 +16,16 @@ _ASKED_FOR = (
         rf"(?P<need>{_NAME}(?:\[[\w,-]{{0,60}}\])?(?:[<>=!~]=?[\w.*]{{1,30}},?){{0,3}})"
     ),
 )
+_PLEASE = re.compile(
+    r"(?:[Pp]lease install|[Yy]ou (?:need|have) to install|[Tt]ry installing|must be installed:) (?:the )?"
+    rf"[`'\"]?(?P<need>{_NAME})[`'\"]?(?=[\s.,)]|$)"
+)
+_ABSENT = re.compile(
+    rf"(?:package|library|module) [`'\"]?(?P<need>{_NAME})[`'\"]? "
+    r"(?:seems to be |is )?(?:not installed|not found|missing)\b"
+)
+_WORDS = "a an and from it latest one or package packages required that the them these this using version via with"
+_NO_PROJECTS = frozenset(_WORDS.split(" "))
 _OR_LESS = re.compile(
     rf"(?P<who>{_NAME}) (?:needs|requires) (?P<name>{_NAME}) (?:version )?(?P<bound>\d[\d.]{{0,20}}) or "
     r"(?P<side>less|older|lower|earlier|greater|newer|higher|later)[^.]{0,60}\. "
@@ -26,8 +37,9 @@ _NAME_ENDS = re.compile(r"[<>=!~\[]")
 
 def asked_for(message: str) -> tuple[str, ...]:
     """The requirements that a message says should be installed, in its order."""
-    found = [match["need"].rstrip(".,") for pattern in _ASKED_FOR for match in pattern.finditer(message)]
-    return tuple(dict.fromkeys(found))
+    patterns = (*_ASKED_FOR, _PLEASE, _ABSENT)
+    found = [match["need"].rstrip(".,") for pattern in patterns for match in pattern.finditer(message)]
+    return tuple(dict.fromkeys(need for need in found if need.lower() not in _NO_PROJECTS))
 
 
 def name_of(need: str) -> str:
@@ -42,9 +54,8 @@ def bounded(message: str) -> Missing | None:
         return None
     sign = "<=" if match["side"] in ("less", "older", "lower", "earlier") else ">="
     have = match["have"].rstrip(".")
-    return Missing(
-        kind="version", need=f"{match['name']}{sign}{match['bound'].rstrip('.')}", have=f"{match['name']}=={have}"
-    )
+    name = normal(match["name"])
+    return Missing(kind="version", need=f"{name}{sign}{match['bound'].rstrip('.')}", have=f"{name}=={have}")
 
 
 def moved(message: str) -> str:

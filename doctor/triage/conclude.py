@@ -30,6 +30,7 @@ from doctor.triage.reading import Reading
 from doctor.triage.traceback import Traceback
 from doctor.triage.versions import Versions
 
+_WRONG_ARGUMENT = ("KeyError", "IndexError", "ZeroDivisionError", "FileNotFoundError")
 _SYSTEM_EXITS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 
 
@@ -193,6 +194,7 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
             reading=reading,
         )
     owner = third.owner.name if third else place.owner.name
+    looked_up = own is not None and name.rpartition(".")[2] in _WRONG_ARGUMENT
     message = f"{spoken(owner, versions)} raised {said}"
     by = f"called from your own code at {own.frame.path}:{own.frame.line}" if own else "no frame is in your own code"
     found = replace(
@@ -200,9 +202,11 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
     )
     return Diagnosis(
         finding=found,
-        category="call",
+        category="user_code" if looked_up else "call",
         sure=POSSIBLE,
-        why="the innermost frame is in that package; its arguments or its version may be at fault",
+        why="it was looked up for your own code and is not there"
+        if looked_up
+        else "the innermost frame is in that package; its arguments or its version may be at fault",
         lines=lines_of(reading),
         ask=FREEZE,
         advice=("if the same code worked before, tell what was installed or upgraded in between",),

@@ -5,6 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_BUILTIN_CLASSES = frozenset(
+    [
+        "str",
+        "int",
+        "float",
+        "bool",
+        "list",
+        "dict",
+        "tuple",
+        "set",
+        "bytes",
+        "function",
+        "method",
+        "type",
+        "generator",
+        "module",
+        "NoneType",
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
@@ -23,6 +43,13 @@ class Missing:
     partial: bool = False
     need: str = ""
     have: str = ""
+
+    @property
+    def on_object(self) -> bool:
+        """The attribute is one of an object: what the message names is a class, no module."""
+        name = self.module or ""
+        last = name.rpartition(".")[2].lstrip("_")
+        return self.kind == "attribute" and "." not in name and (last[:1].isupper() or last in _BUILTIN_CLASSES)
 
     @property
     def dotted(self) -> str:

@@ -86,7 +86,7 @@ def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | 
             return True
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
             star = _star(wheel, place, node) if stars else None
-            below = _bound(wheel, star, symbol, stars - 1) if star else None
+            below = _given_by_star(wheel, star, symbol, stars - 1) if star else None
             if below:
                 return True
             unknown = unknown or below is None
@@ -95,18 +95,34 @@ def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | 
     return None if unknown else False
 
 
+def _given_by_star(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:
+    """Whether ``from place import *`` gives the name: what ``__all__`` lists, else every public name."""
+    listed = re.search(
+        r"^__all__\s*(?::[^=\n]{0,60})?=\s*(?P<all>[\[(][^\])]{0,60000}[\])])\s*$", wheel.read(place.file), re.MULTILINE
+    )
+    if listed and "*" not in listed["all"]:
+        return bool(re.search(rf"['\"]{re.escape(symbol)}['\"]", listed["all"]))
+    return False if symbol.startswith("_") else _bound(wheel, place, symbol, stars)
+
+
 def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements that run at import, those inside if, try and with included."""
     found: list[ast.stmt] = []
     for node in body:
         found.append(node)
-        for field in ("body", "orelse", "finalbody"):
+        for field in ("orelse",) if _only_for_checkers(node) else ("body", "orelse", "finalbody"):
             if isinstance(node, (ast.If, ast.Try, ast.With, ast.For)):
                 found.extend(_top_level(getattr(node, field, [])))
         if isinstance(node, ast.Try):
             for handler in node.handlers:
                 found.extend(_top_level(handler.body))
     return found
+
+
+def _only_for_checkers(node: ast.stmt) -> bool:
+    """``if TYPE_CHECKING:`` does not run."""
+    test = node.test if isinstance(node, ast.If) else None
+    return (test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")) == "TYPE_CHECKING"
 
 
 def _binds(node: ast.stmt) -> set[str]:

@@ -13,7 +13,15 @@ from doctor.triage.versions import normal
 
 _RUNS_A_FILE = ("runpy.py",)
 _IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "zipimport.ZipImportError")
-_ASKING = ("ImportError", "RuntimeError", "NotAvailable", "DependencyError", "NotInstalled", "NotInstalledError")
+_ASKING = (
+    "ImportError",
+    "RuntimeError",
+    "ValueError",
+    "NotAvailable",
+    "DependencyError",
+    "NotInstalled",
+    "NotInstalledError",
+)
 _HOOKED = re.compile(r"\b(?:import_module|__import__|load_library|importlib)\b")
 
 
@@ -149,7 +157,7 @@ def _provider(reading: Reading, missing: Missing | None, names: Names) -> str:
     owner = names.of_path(missing.file) if missing.file and missing.kind == "name" else None
     if owner and owner.kind == DISTRIBUTION:
         return owner.name
-    told = missing.kind in ("module", "name") or (missing.kind == "attribute" and not _is_class(module))
+    told = missing.kind in ("module", "name") or (missing.kind == "attribute" and not missing.on_object)
     return names.of_module(module) if told else ""
 
 
@@ -163,33 +171,6 @@ def _called(reading: Reading, names: Names) -> str:
         rf"\b([A-Za-z_]\w{{0,60}}(?:\.\w{{1,60}}){{1,6}})\.{re.escape(whole.split('.')[0])}\(", innermost.frame.source
     )
     return names.of_module(match[1]) if match and match[1].split(".")[0] in names.modules else ""
-
-
-def _is_class(name: str) -> bool:
-    """The name that a message gives is a class's, not a module's ('Foo' object has no attribute)."""
-    last = name.rpartition(".")[2].lstrip("_")
-    return "." not in name and (last[:1].isupper() or last in _BUILTIN_CLASSES)
-
-
-_BUILTIN_CLASSES = frozenset(
-    [
-        "str",
-        "int",
-        "float",
-        "bool",
-        "list",
-        "dict",
-        "tuple",
-        "set",
-        "bytes",
-        "function",
-        "method",
-        "type",
-        "generator",
-        "module",
-        "NoneType",
-    ]
-)
 
 
 def _module(owner: Owner) -> str:

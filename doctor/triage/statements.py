@@ -27,7 +27,8 @@ def still_uses(text: str, use: Use) -> bool | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     missing, line = use.missing, _plain(use.source)
-    if missing.kind in ("module", "name") or (missing.kind == "attribute" and len(missing.symbol or "") >= _TELLING):
+    of_module = missing.kind == "attribute" and not missing.on_object and len(missing.symbol or "") >= _TELLING
+    if missing.kind in ("module", "name") or of_module:
         return any(_asks(node, missing) for node in _unguarded(tree.body))
     return any(_plain(one) == line for one in text.splitlines()) if line else None
 
@@ -41,8 +42,9 @@ def _unguarded(body: list[ast.stmt]) -> Iterator[ast.AST]:
     """All nodes, those in a ``try`` that catches what would be raised left out."""
     for statement in body:
         if isinstance(statement, ast.Try) and any(_catches(handler) for handler in statement.handlers):
-            for part in (statement.orelse, statement.finalbody, *(handler.body for handler in statement.handlers)):
-                yield from _unguarded(part)
+            yield from _unguarded(
+                [*statement.orelse, *statement.finalbody]
+            )  # a handler's body runs when the rest failed
             continue
         inner = [
             getattr(statement, name) for name in ("body", "orelse") if isinstance(getattr(statement, name, None), list)

@@ -1,6 +1,6 @@
 """How often triage is right on labelled crash logs and tickets: python tests/real/triage_score.py DIRECTORY [--offline] [-v].
 
-DIRECTORY holds ``triage.jsonl`` and ``tickets.jsonl`` (fields: log, label or diagnosis, versions). Measures: exact
+DIRECTORY holds some of ``triage.jsonl``, ``tickets.jsonl``, ``triage_pydfix.jsonl`` (log; label or diagnosis; versions). Measures: exact
 match of exception, level, innermost file, missing symbol, {importer, provider} as a set; category, first culprit and
 cure of a ticket, and confident cures that would not help. Each also per group of near-duplicates.
 """
@@ -138,6 +138,27 @@ def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) 
     table.show(f"{path.name} ({'with' if freeze else 'without'} versions)")
 
 
+def score_lines(path: Path, known: Knowledge, *, verbose: bool) -> None:
+    """Flagged lines of CI builds: is a culprit named? Confirmed ones are few, the candidates of the source many."""
+    table = Table()
+    for row in map(json.loads, path.read_text().splitlines()):
+        found = triage(row["log"], known)
+        label, group = row["label"], row["group"]
+        subjects = {s.partition("==")[0] for one in found.diagnoses for s in one.finding.subjects}
+        table.add("answered", group, bool(found.diagnoses))
+        candidates = {normal(c["name"]) for c in label["candidates"]}
+        right = bool(subjects & candidates)
+        table.add("a candidate is named", group, right)
+        if label["confirmed_culprits"]:
+            culprits = {normal(name) for name in label["confirmed_culprits"]}
+            right = bool(subjects & culprits)
+            table.add("a confirmed culprit is named", group, right)
+        if verbose and not right:
+            said = [(d.category, d.finding.subjects) for d in found.diagnoses]
+            print("   ", row["id"], said, "candidates:", sorted(candidates)[:6], repr(row["log"][:600]))
+    table.show(path.name)
+
+
 def _cure(one: Diagnosis, diagnosis: dict[str, Any]) -> bool:
     """The pin's direction agrees; for advice in words: we give advice of the right category."""
     ours = [text for fix in one.finding.fixes for text in (*fix.install, fix.command) if text]
@@ -165,6 +186,8 @@ def main() -> int:
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     known = knowledge(offline=options.offline)
+    if (path := options.directory / "triage_pydfix.jsonl").exists():
+        score_lines(path, known, verbose=options.verbose)
     for freeze in (False, True):
         if (path := options.directory / "triage.jsonl").exists():
             score_logs(path, known, freeze=freeze, verbose=options.verbose)
