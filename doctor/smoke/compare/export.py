@@ -82,7 +82,11 @@ def _aiperf(count: int, contestant: Contestant, terms: Terms, level: int) -> str
 
 def _with_token(words: Sequence[str]) -> str:
     """One line for a shell, which puts the token in from its variable."""
-    return shlex.join(words).replace(_TOKEN, "'\"${TOKEN:-}\"'")
+    quoted = []
+    for word in map(shlex.quote, words):
+        inside = word.startswith("'")  # the shell must leave its quotes for the variable
+        quoted.append(word.replace(_TOKEN, "'\"${TOKEN:-}\"'" if inside else '"${TOKEN:-}"'))
+    return " ".join(quoted)
 
 
 def _file_name(name: str) -> str:
