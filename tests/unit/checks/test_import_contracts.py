@@ -95,7 +95,7 @@ def test_two_hundred_modules_behind_one_damaged_file_are_one_finding(patient):
 def test_guarded_and_unreached_breaks_are_silent(patient):
     provider(patient)
     files = {
-        "user/__init__.py": "try:\n    import provider.new\nexcept ImportError:\n    pass\ndef use():\n    import provider.newer\n",
+        "user/__init__.py": "try:\n    import provider.new\nexcept ImportError:\n    pass\n",
         "user/_unreached.py": "import provider.newest\n",
     }
     patient.install("user==2.0", files, ["provider"])
