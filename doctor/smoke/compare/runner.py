@@ -23,7 +23,7 @@ _LONGEST_TEXT = 4000
 _HOPELESS = 8  # failures in a row after which a service is not asked further
 _COLD_PAUSE = 15.0
 _READABLE = 0.2
-_ROUND_TRIPS = 6
+_ROUND_TRIPS = 4
 
 
 class Asker(Protocol):
