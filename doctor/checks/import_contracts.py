@@ -140,7 +140,9 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
         group.sort(key=lambda f: f.severity.rank)
         yield replace(group[0], explains=tuple(f.key for f in group[1:]))
         yield from group[1:]
-    yield from call_findings(followed, owners, examination.environment)
+    for called in call_findings(followed, owners, examination.environment):
+        if examination.stack is None or not _accepted_call(called, examination.stack):
+            yield called
 
 
 def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:
@@ -168,8 +170,16 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
 
 
 def _accepted(failure: Failure, stack: Stack) -> bool:
-    root = failure.root
+    return _accepts(stack, failure.root.module, failure.root.symbol)
+
+
+def _accepted_call(called: Finding, stack: Stack) -> bool:
+    return bool(called.chain) and _accepts(stack, called.chain[-1], called.symbol or "")
+
+
+def _accepts(stack: Stack, module: str, symbol: str) -> bool:
+    """The stack's rule calls this failure the vendor's own."""
     return any(
-        fnmatch.fnmatchcase(root.module, a.module) and (not a.symbol or fnmatch.fnmatchcase(root.symbol, a.symbol))
+        fnmatch.fnmatchcase(module, a.module) and (not a.symbol or fnmatch.fnmatchcase(symbol, a.symbol))
         for a in stack.accepts
     )

@@ -64,7 +64,11 @@ def create(
         return 0
     index = open_index(offline=settings.offline, find_links=find_links)
     with transfer(settings) as reporting:
-        created = create_environment(recipe, folder, wish, index, reporting)
+        try:
+            created = create_environment(recipe, folder, wish, index, reporting)
+        except KeyboardInterrupt:
+            reporting.step("what has come is kept: the same command continues")
+            raise
     say(_shown_created(created, stack_id))
     return _check(str(created.folder), stack_id, settings) or int(bool(created.missing))
 

@@ -30,9 +30,10 @@ from doctor.stacks.locking import Made, broken_promises, differences, known_stac
 @click.argument("stack_id", metavar="STACK")
 @click.option("--day", metavar="DATE", default="", help="As the index stood at the end of DATE, not on the rule's day.")
 @click.option("--input", "asked", metavar="FILE", default="", help="Resolve this requirements.in.")
+@click.option("--python", metavar="PATH", default="", help="A Python that the set is for, if it is not acdoctor's own.")
 @click.option("--write", is_flag=True, help="Write the new set where the old one is.")
 @click.option("-o", "--output", metavar="DIR", default="", help="Write the new set into DIR.")
-def lock(stack_id: str, day: str, asked: str, write: bool, output: str) -> int:
+def lock(stack_id: str, day: str, asked: str, python: str, write: bool, output: str) -> int:
     """Make a stack's known-good set again, and show how it differs from the one that comes with acdoctor.
 
     Resolved with pip-tools on the package index as it stood on that day. Nothing is written without --write or -o.
@@ -43,7 +44,7 @@ def lock(stack_id: str, day: str, asked: str, write: bool, output: str) -> int:
     folder = lock_folder(stack)
     text = _asked(Path(asked) if asked else folder / ASKED)
     with progress(f"resolving {stack.id}", settings):
-        made = make_lock(stack, text, open_index(offline=settings.offline), day)
+        made = make_lock(stack, text, open_index(offline=settings.offline), day, python)
     old = _known(folder)
     changed = differences(old.versions if old else {}, made.lock.versions)
     broken = broken_promises(stack, made.lock)

@@ -25,11 +25,15 @@ class ResolutionError(DoctorError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to resolve: requirement lines, further bounds (cures), for whom and as of when."""
+    """What to resolve: requirement lines, further bounds (cures), for whom and as of when.
+
+    ``interpreter`` is a Python of the oldest version that the set is for, where that is not the doctor's own.
+    """
 
     requirements: str
     cures: Sequence[str]
     view: View
+    interpreter: str = ""
 
     @property
     def python(self) -> tuple[int, int]:
@@ -48,19 +52,24 @@ class Compiled:
 def compile_requirements(question: Question, index: Index) -> Compiled:
     """The hashed set.
 
-    With pip-tools from the doctor's own environment when its interpreter is one that the set is for, as pip resolves
-    for the interpreter that runs it; else with uv, which can resolve for others.
+    pip resolves for the interpreter that runs it. So with pip-tools from the doctor's own environment when its Python
+    is the one that the set is for; with pip-tools in a temporary environment of ``interpreter`` where one is named;
+    else with uv, which can resolve for others but builds source distributions with what it finds.
 
     Raises:
         ResolutionError: nothing satisfies the requirements.
         IndexUnavailableError: the index cannot be asked.
         DoctorError: neither resolver can be used here.
     """
-    resolver = "pip-tools" if sys.version_info[:2] == question.python else "uv"
+    own = sys.version_info[:2] == question.python
+    resolver = "pip-tools" if own or question.interpreter else "uv"
     with tempfile.TemporaryDirectory(prefix="acdoctor-lock-") as folder, DatedIndex(index, question.view) as dated:
         Path(folder, _IN).write_text(question.requirements, encoding="utf-8")
         Path(folder, _CURES).write_text("".join(f"{cure}\n" for cure in question.cures), encoding="utf-8")
-        command = _pip_tools(dated.url) if resolver == "pip-tools" else _uv(dated.url, question.python)
+        if resolver == "uv":
+            command = _uv(dated.url, question.python)
+        else:
+            command = _pip_tools(dated.url, sys.executable if own else _visiting(question.interpreter, folder))
         done = run(command, timeout=PATIENCE_SECONDS, cwd=folder, env=_environment(folder))
         if dated.failure is not None:
             raise dated.failure
@@ -69,10 +78,24 @@ def compile_requirements(question: Question, index: Index) -> Compiled:
         return Compiled(text=Path(folder, _OUT).read_text(encoding="utf-8"), resolver=resolver)
 
 
-def _pip_tools(url: str) -> list[str]:
-    """pip-compile as a module of the interpreter that runs the doctor."""
+def _visiting(interpreter: str, folder: str) -> str:
+    """The Python of a temporary environment with pip-tools, made with an interpreter that is not the doctor's."""
+    place = str(Path(folder, "tools"))
+    steps = [
+        [interpreter, "-m", "venv", place],
+        [f"{place}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pip-tools"],
+    ]
+    for step in steps:
+        done = run(step, timeout=PATIENCE_SECONDS)
+        if not done.ok:
+            raise DoctorError(f"pip-tools cannot be had for {interpreter}: {_reason(done)}")
+    return f"{place}/bin/python"
+
+
+def _pip_tools(url: str, python: str) -> list[str]:
+    """pip-compile as a module of the interpreter for which it is to resolve."""
     return [
-        sys.executable,
+        python,
         "-m",
         "piptools",
         "compile",
@@ -100,8 +123,8 @@ def _uv(url: str, python: tuple[int, int]) -> list[str]:
     program = shutil.which("uv")
     if program is None:
         raise DoctorError(
-            f"This set is for Python {python[0]}.{python[1]} and pip-tools resolves for the Python that runs it: run "
-            f"acdoctor with that Python, or install uv."
+            f"This set is for Python {python[0]}.{python[1]} and pip-tools resolves for the Python that runs it: name "
+            "one with --python, or install uv."
         )
     return [
         program,

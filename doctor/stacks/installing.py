@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from doctor.errors import DoctorError
-from doctor.stacks.building_site import Site
+from doctor.stacks.building_site import Site, clear
 from doctor.stacks.fetching import sha256_of
 from doctor.stacks.shopping import ArchiveItem, Item
 from doctor.system import Completed, run
@@ -26,8 +26,15 @@ def make_environment(site: Site, python: str) -> None:
     """A virtual environment with pip, for the interpreter (path or version specifier) that virtualenv finds."""
     command = [sys.executable, "-I", "-m", "virtualenv", "--quiet", "--no-download", "--no-periodic-update"]
     done = run([*command, "--no-vcs-ignore", "--python", python, str(site.folder)], timeout=_START_SECONDS)
+    own = shutil.which(python)
+    if not done.ok and own:  # virtualenv brings pip for the Pythons that are still maintained only
+        clear(site)
+        done = run([own, "-m", "venv", str(site.folder)], timeout=_START_SECONDS)
     if not done.ok:
-        raise InstallError(f"virtualenv makes no environment with Python {python} in {site.folder}: {_reason(done)}")
+        raise InstallError(
+            f"No environment with Python {python} can be made in {site.folder}; name one with --python PATH: "
+            f"{_reason(done)}"
+        )
 
 
 def install_wheels(site: Site, items: Sequence[Item]) -> str:

@@ -60,7 +60,7 @@ def target_of(stack: Stack) -> Target:
     return Target(pythons=pythons)
 
 
-def make_lock(stack: Stack, asked: str, index: Index, day: str = "") -> Made:
+def make_lock(stack: Stack, asked: str, index: Index, day: str = "", interpreter: str = "") -> Made:
     """Resolve what is asked as the index stood at the end of the day, with the stack's cures.
 
     Raises:
@@ -70,7 +70,8 @@ def make_lock(stack: Stack, asked: str, index: Index, day: str = "") -> Made:
     resolved = day or stack.resolved
     view = View(target=target_of(stack), day=parse_day(resolved) if resolved else None)
     cures = [cure.pin for cure in stack.cures]
-    compiled = compile_requirements(Question(requirements=asked, cures=cures, view=view), index)
+    question = Question(requirements=asked, cures=cures, view=view, interpreter=interpreter)
+    compiled = compile_requirements(question, index)
     lock = Lock(
         packages=_packages(compiled, index, view),
         requires_python=stack.python or ">=3.11,<3.14",
@@ -137,9 +138,7 @@ def _facts(stack: Stack, resolved: str, compiled: Compiled) -> dict[str, object]
         **({"resolved": resolved} if resolved else {}),
         "resolver": compiled.resolver,
         "cures": [cure.pin for cure in stack.cures],
-        "not-hashed": [
-            {"name": archive.name, "url": archive.url} for archive in stack.archives if not archive.instead
-        ],
+        "not-hashed": [{"name": archive.name, "url": archive.url} for archive in stack.archives if not archive.instead],
         "editable": [{"name": each.name, "url": each.url, "tag": each.tag} for each in stack.checkouts],
     }
 
