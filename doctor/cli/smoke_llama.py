@@ -98,23 +98,27 @@ def command(
         return 0
     environment = probe_environment(resolve_environment_path(venv))
     event = repair_to_judge(environment) if after_fix else None
-    bench = make_bench(environment, options, _directory(run_dir), os.environ)
+    bench = make_bench(environment, options, _directory(run_dir), os.environ, settings.rules)
     if appliance and not bench.patient.missing(recipe.APPLIANCE, options):
         _ask(bench, yes, form)
-    with _audience(settings, form) as audience, interruptible():
-        if form == "text":
-            say(render_head(recipe.NAME, environment.path, page_for(settings)))
-        try:
-            climbed = climb(replace(bench, audience=audience), run_on_system)
-        except OSError as error:
-            raise DoctorError(
-                f"The run's directory {bench.directory} cannot be used: {error.strerror or error}."
-            ) from None
+    climbed = _climb(bench, settings, form)
     if event and climbed.ladder.failed:
         receipt = take_back(environment, event, " ".join(["acdoctor", *sys.argv[1:]]))
         climbed = replace(climbed, report=replace(climbed.report, receipt=receipt))
     _deliver(climbed, bench, settings, form)
     return climbed.ladder.exit_code
+
+
+def _climb(bench: Bench, settings: Settings, form: str) -> Climbed:
+    """Climb, saying what goes on; raises ``DoctorError`` when the run's directory cannot be used."""
+    with _audience(settings, form) as audience, interruptible():
+        if form == "text":
+            say(render_head(recipe.NAME, bench.patient.environment.path, page_for(settings)))
+        try:
+            return climb(replace(bench, audience=audience), run_on_system)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DoctorError(f"The run's directory {bench.directory} cannot be used: {reason}.") from None
 
 
 def _plan(options: recipe.Options, venv: str | None, run_dir: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -36,8 +36,14 @@ class Climbed:
     report: Report
 
 
-def make_bench(environment: Environment, options: recipe.Options, directory: Path, environ: Mapping[str, str]) -> Bench:
-    """Look up everything; nothing is started and nothing written.
+def make_bench(
+    environment: Environment,
+    options: recipe.Options,
+    directory: Path,
+    environ: Mapping[str, str],
+    rules: Sequence[str] = (),
+) -> Bench:
+    """Look up everything; nothing is started and nothing written. ``rules`` are directories with extra rules.
 
     Raises:
         UsageError: a file that the options name is not there.
@@ -46,8 +52,8 @@ def make_bench(environment: Environment, options: recipe.Options, directory: Pat
     for option, path in (("--params", options.params), ("--cpu-config", options.cpu_config)):
         if path and not Path(path).is_file():
             raise UsageError(f"{option} names {path}, which is no file.")
-    patient = find_patient(environment, load_rulebook((), ("stack",)), environ)
-    return Bench(patient=patient, options=options, directory=directory, knowledge=known(environment))
+    patient = find_patient(environment, load_rulebook(rules, ("stack",)), environ)
+    return Bench(patient=patient, options=options, directory=directory, knowledge=known(environment, rules))
 
 
 def climb(bench: Bench, on_system: OnSystem | None = None) -> Climbed:

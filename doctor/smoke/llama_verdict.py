@@ -21,6 +21,7 @@ from doctor.triage.lines import moment
 
 _LAST_LINES = 5
 _LONGEST = 300
+_MILD = ("DEBUG", "INFO", "WARNING")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,7 @@ def bad_end(bench: Bench, ran: Ran, rung: Rung, doing: str) -> Outcome | None:
     if ran.ok:
         return None
     told = answer(ran.digest, bench.knowledge)
-    causes = [one for one in told.diagnoses if not one.consequence and one.finding.severity is Severity.ERROR]
+    causes = _causes(told, ran.digest)
     if causes:
         return _diagnosed(bench, rung, causes, log)
     return failed(
@@ -124,6 +125,17 @@ def bad_end(bench: Bench, ran: Ran, rung: Rung, doing: str) -> Outcome | None:
         details=tuple(last_lines(ran.digest)),
         next_steps=(_triage(bench, ran), log),
     )
+
+
+def _causes(told: Answer, digest: Digest) -> list[Diagnosis]:
+    """What the output blames for the end: lines that the run itself only warned of come last.
+
+    Without a cluster it warns of a missing configuration and goes on; what ended it stands further below.
+    """
+    found = [one for one in told.diagnoses if not one.consequence and one.finding.severity is Severity.ERROR]
+    mild = {line.number for line in digest.close if line.level in _MILD}
+    hard = [one for one in found if not one.lines or not mild.issuperset(one.lines)]
+    return hard or found
 
 
 def failed(rung: Rung, sentence: str, *, details: tuple[str, ...] = (), next_steps: tuple[str, ...] = ()) -> Outcome:

@@ -119,6 +119,10 @@ def fit(arguments):
             print("sh: 1: torch-cirh-opt: not found", file=sys.stderr)
             raise RuntimeError("torch-to-cirh lowering failed: see above")
         assert "val_dataloader" not in trainer["fit"] and "eval_frequency" not in trainer["init"]["loop"]
+        if ILL == "lowering":
+            log("csconfig file /opt/cerebras/config_v2 was not found. Using default authority fallback", "WARNING")
+            log("ClusterConfigError: config error: mgmt_address has no default value", "WARNING")
+            raise RuntimeError("torch-to-cirh lowering failed:")
         if "--validate_only" in arguments:
             log("Compile validated locally")
             log("Training completed successfully!")

@@ -153,6 +153,12 @@ def test_a_training_that_is_none(told, ill, says):
     assert document["findings"][0]["severity"] == "error"
 
 
+def test_what_the_run_only_warned_of_is_not_blamed(told):
+    code, document, _ = told("--rung", "compile", STANDIN="lowering")
+    assert code == 1
+    assert [finding["rule"] for finding in document["findings"]] == ["cerebras-lowering-failed"]
+
+
 def test_out_of_time_is_no_verdict(told):
     began = time.monotonic()
     code, document, _ = told("--rung", "training", "--timeout", "12", STANDIN="child")
