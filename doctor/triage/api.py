@@ -57,12 +57,21 @@ def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
     return Diagnosis(
         finding=replace(conclusion, details=details, fixes=fixes),
         category=_category(missing, found.offer),
-        sure=CERTAIN if fixes and told else LIKELY if fixes or found.provider else POSSIBLE,
+        sure=_sure(found, fixes, told=bool(told)),
         why="the wheels of the index were read" if fixes else "the message names what is missing, not since when",
         lines=lines_of(reading),
         ask="" if fixes and told else FREEZE,
         reading=reading,
     )
+
+
+def _sure(found: _Found, fixes: tuple[Fix, ...], *, told: bool) -> str:
+    """A version that nobody told and that would have to be many years old is hardly the reason."""
+    if fixes and told:
+        return CERTAIN
+    if found.offer and found.offer.aged:
+        return POSSIBLE
+    return LIKELY if fixes or found.provider else POSSIBLE
 
 
 def who(reading: Reading, versions: Versions) -> str:

@@ -14,13 +14,15 @@ class Offer:
 
     ``below`` is the newest version before the one in use that has it, ``above`` the oldest after it; with no
     version in use, ``below`` is the newest that has it when the newest of all has not, and ``above`` the oldest
-    from which on all have it. ``looked`` are the versions that were read.
+    from which on all have it. ``looked`` are the versions that were read. ``aged``: what lacks it was superseded
+    many years before the newest release.
     """
 
     provider: str
     below: str = ""
     above: str = ""
     looked: tuple[str, ...] = ()
+    aged: bool = False
 
     @property
     def removed(self) -> bool:

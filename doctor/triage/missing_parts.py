@@ -24,7 +24,7 @@ from doctor.triage.diagnosis import (
 from doctor.triage.missing import Missing
 from doctor.triage.owners import is_standard
 from doctor.triage.reading import Reading
-from doctor.triage.versions import Versions
+from doctor.triage.versions import Versions, normal
 
 
 def by_lookup(reading: Reading, knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
@@ -47,6 +47,8 @@ def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
     """A module whose package is there (then its name is looked up), or a distribution that is not there at all."""
     module = missing.module or ""
     provider = reading.provider
+    if missing.kind == "module" and _is_local(module, reading) and not versions.of(provider):
+        return _own_module(reading, module)
     standard = is_standard(module) and not is_distribution(provider)
     if missing.kind == "module" and ("." in module or versions.of(provider) or standard):
         return by_name(reading, missing, knowledge, versions)
@@ -88,7 +90,7 @@ def _brings(
 ) -> tuple[tuple[Fix, ...], str]:
     """What to install for a module, and how sure that is the right distribution."""
     top = module.split(".", maxsplit=1)[0]
-    if not is_distribution(provider) or (top.lower() in _LOCAL_NAMES and not is_distribution(reading.importer)):
+    if not is_distribution(provider):
         return (), POSSIBLE
     mapped = top in knowledge.names.modules or is_distribution(reading.importer)
     there = knowledge.lookup.exists(provider, module) if knowledge.lookup else None
@@ -98,10 +100,42 @@ def _brings(
             return (), POSSIBLE
         because = f"the last version of {provider} that brings {top}; newer ones do not"
         return (install(f"{provider}=={offer.below}", because=because),), LIKELY
-    fix = install(provider, because=f"{provider} brings the module {module}")
+    first = _first_with(provider, top, knowledge, versions) if there else ""
+    wanted = f"{provider}>={first}" if first else provider
+    fix = install(wanted, because=f"{provider} brings the module {module}{' since ' + first if first else ''}")
     if there:
         return (fix,), CERTAIN if mapped else LIKELY
     return ((fix,), LIKELY) if mapped else ((), POSSIBLE)
+
+
+def _first_with(provider: str, top: str, knowledge: Knowledge, versions: Versions) -> str:
+    """The first version that brings the module, when older ones of the same distribution do not ('' otherwise)."""
+    if knowledge.lookup is None or normal(top) != provider:
+        return ""
+    offer = knowledge.lookup.offer(provider, Missing(kind="module", module=top), "", versions.python)
+    return offer.above if offer and not offer.below and not offer.aged else ""
+
+
+def _is_local(module: str, reading: Reading) -> bool:
+    """A name that projects give their own modules, missed by the user's own code."""
+    return module.split(".", maxsplit=1)[0].lower() in _LOCAL_NAMES and not is_distribution(reading.importer)
+
+
+def _own_module(reading: Reading, module: str) -> Diagnosis:
+    """A part of the user's own project that is not on the path."""
+    found = finding(
+        "own-module", Severity.ERROR, (), f"your own code imports {module}, which is not on Python's path", reading
+    )
+    return Diagnosis(
+        finding=found,
+        category="user_code",
+        sure=LIKELY,
+        why="projects call their own modules so; packages of that name are others",
+        lines=lines_of(reading),
+        ask='pwd; python -c "import sys; print(sys.path)"',
+        advice=("start from the project's top directory, or install the project:  python -m pip install -e .",),
+        reading=reading,
+    )
 
 
 # Names that projects give their own modules: a distribution of that name is hardly ever what was meant.

@@ -14,6 +14,8 @@ _TOO_LONG = 2 * 1024**2
 _DYNAMIC = re.compile(
     r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\("
 )
+_MADE = re.compile(r"\b(?:globals|vars)\(\)\s*\[[^\]]{1,80}\]\s*=(?!=)|\bglobals\(\)\.update\(|\bexec\(")
+"""Names are made by computing them: what is not to be seen may still be there."""
 _PATH = re.compile(r"^\.{0,3}[A-Za-z_][\w.]*$|^$")
 
 
@@ -92,7 +94,7 @@ def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | 
             unknown = unknown or below is None
     if _DYNAMIC.search(text) and re.search(rf"\b{re.escape(symbol)}\b", text):
         return True if _listed(tree, symbol) else None
-    return None if unknown else False
+    return None if unknown or _MADE.search(text) else False
 
 
 def _given_by_star(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:

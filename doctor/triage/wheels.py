@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from datetime import timedelta
 
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.version import InvalidVersion, Version
@@ -15,10 +15,11 @@ from doctor.planned.target import same_version
 from doctor.triage.lookup import Offer, Use
 from doctor.triage.missing import Missing
 from doctor.triage.presence import WheelText, has
+from doctor.triage.search import Search
 from doctor.triage.statements import still_uses
 
-_WHEELS_READ = 14
 _SECONDS = 25.0
+_AGED = timedelta(days=6 * 365)
 
 
 class IndexLookup:
@@ -59,7 +60,7 @@ class IndexLookup:
         self._deadline = self._deadline or time.monotonic() + _SECONDS
         try:
             wheels = self._wheels(importer, python)
-            search = _Search([text for text, _ in wheels], lambda at: self._does_without(wheels[at][1], use))
+            search = Search([text for text, _ in wheels], lambda at: self._does_without(wheels[at][1], use))
             here = _position(wheels, version)
             if not version:
                 found = search.edge()
@@ -122,14 +123,15 @@ class IndexLookup:
         self._deadline = self._deadline or time.monotonic() + _SECONDS
         try:
             wheels = self._wheels(provider, python)
-            search = _Search([version for version, _ in wheels], lambda at: self._holds(wheels[at][1], missing))
+            search = Search([version for version, _ in wheels], lambda at: self._holds(wheels[at][1], missing))
             here = _position(wheels, version)
             found = search.around(here) if version else search.edge()
         except (IndexUnavailableError, KeyError, OSError):
             return None
         if found is None:
             return None
-        return Offer(provider=provider, below=found[0], above=found[1], looked=tuple(search.looked()))
+        aged = not version and _aged(wheels, found[1])
+        return Offer(provider=provider, below=found[0], above=found[1], looked=tuple(search.looked()), aged=aged)
 
     def _holds(self, file: ReleaseFile, missing: Missing) -> bool | None:
         if time.monotonic() > self._deadline:
@@ -137,80 +139,11 @@ class IndexLookup:
         return has(_text(self._open(), file), missing)
 
 
-class _Search:
-    """A walk over versions in which what is missing comes and goes a few times at most."""
-
-    def __init__(self, versions: list[str], holds: Callable[[int], bool | None]) -> None:
-        self._versions = versions
-        self._holds = holds
-        self._known: dict[int, bool | None] = {}
-
-    def looked(self) -> list[str]:
-        """The versions that were read, oldest first."""
-        return [self._versions[at] for at in sorted(self._known)]
-
-    def has(self, at: int) -> bool | None:
-        """Whether the version has it; None when not known or when enough were read."""
-        if at not in self._known:
-            if len(self._known) >= _WHEELS_READ:
-                return None
-            self._known[at] = self._holds(at)
-        return self._known[at]
-
-    def around(self, here: int) -> tuple[str, str] | None:
-        """(nearest older, nearest newer) version that has it; the one in use has it not.
-
-        ``here`` is where the version in use stands, or would stand, among those that can be read.
-        """
-        newest = len(self._versions) - 1
-        if newest < 0:
-            return None
-        if 0 <= here <= newest and self.has(here):
-            return None
-        above = ""
-        if here < newest and self.has(newest):
-            above = self._versions[self._boundary(here, newest)]
-        below = ""
-        low, step, absent = here - 1, 1, here
-        while low >= 0 and not below:
-            state = self.has(low)
-            if state is None:
-                break
-            if state:
-                below = self._versions[self._boundary(absent, low)]
-            absent, low, step = low, low - step, step * 2
-        return (below, above) if below or above else None
-
-    def edge(self) -> tuple[str, str] | None:
-        """With no version in use: the edge nearest to the newest version."""
-        newest = len(self._versions) - 1
-        state = self.has(newest) if newest >= 0 else None
-        if state is None:
-            return None
-        at, step = newest, 1
-        while at > 0:
-            older = max(0, at - step)
-            other = self.has(older)
-            if other is None:
-                return None
-            if other != state:
-                has_it = self._boundary(older, at) if state else self._boundary(at, older)
-                return ("", self._versions[has_it]) if state else (self._versions[has_it], "")
-            at, step = older, step * 2
-        return None
-
-    def _boundary(self, lacks: int, holds: int) -> int:
-        """Between one version that lacks it and one that has it: the last one on the having side."""
-        while abs(holds - lacks) > 1:
-            middle = (lacks + holds) // 2
-            state = self.has(middle)
-            if state is None:
-                return holds
-            if state:
-                holds = middle
-            else:
-                lacks = middle
-        return holds
+def _aged(wheels: list[tuple[str, ReleaseFile]], version: str) -> bool:
+    """The version appeared many years before the newest one."""
+    newest = wheels[-1][1].upload_time
+    first = next((file.upload_time for text, file in wheels if text == version), None)
+    return bool(newest and first and newest - first > _AGED)
 
 
 def _text(index: Index, file: ReleaseFile) -> WheelText:

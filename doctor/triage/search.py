@@ -1,0 +1,105 @@
+"""Which version came first or was last to have something, with as few looks as will do; nothing is read here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+_LOOKS = 18
+
+
+class Search:
+    """A walk over versions in which what is missing comes and goes a few times at most."""
+
+    def __init__(self, versions: list[str], holds: Callable[[int], bool | None]) -> None:
+        self._versions = versions
+        self._holds = holds
+        self._known: dict[int, bool | None] = {}
+
+    def looked(self) -> list[str]:
+        """The versions that were read, oldest first."""
+        return [self._versions[at] for at in sorted(self._known)]
+
+    def has(self, at: int) -> bool | None:
+        """Whether the version has it; None when not known or when enough were read."""
+        if at not in self._known:
+            if len(self._known) >= _LOOKS:
+                return None
+            self._known[at] = self._holds(at)
+        return self._known[at]
+
+    def around(self, here: int) -> tuple[str, str] | None:
+        """(nearest older, nearest newer) version that has it; the one in use has it not.
+
+        ``here`` is where the version in use stands, or would stand, among those that can be read.
+        """
+        newest = len(self._versions) - 1
+        if newest < 0:
+            return None
+        if 0 <= here <= newest and self.has(here):
+            return None
+        above = ""
+        if here < newest and self.has(newest):
+            above = self._versions[self._boundary(here, newest)]
+        below = ""
+        absent = here
+        for low in self._steps(here):
+            state = self.has(low)
+            if state is None:
+                break
+            if state:
+                below = self._versions[self._boundary(absent, low)]
+                break
+            absent = low
+        return (below, above) if below or above else None
+
+    def edge(self) -> tuple[str, str] | None:
+        """With no version in use: the edge nearest to the newest version."""
+        newest = len(self._versions) - 1
+        state = self.has(newest) if newest >= 0 else None
+        if state is None:
+            return None
+        at = newest
+        for older in self._steps(newest):
+            other = self.has(older)
+            if other is None:
+                return None
+            if other != state:
+                has_it = self._boundary(older, at) if state else self._boundary(at, older)
+                return ("", self._versions[has_it]) if state else (self._versions[has_it], "")
+            at = older
+        return None
+
+    def _steps(self, here: int) -> Iterator[int]:
+        """Where to look below a version: at the last release of each series, with growing strides, then the first.
+
+        What comes and goes does so between series (1.3, 1.4) far more often than inside of one.
+        """
+        series = [_series(version) for version in self._versions]
+        below = range(min(here, len(series)) - 1, -1, -1)
+        ends = [at for at in below if at + 1 == len(series) or series[at] != series[at + 1]]
+        position = 0
+        for stride in (*(1,) * 5, 2, 2, 4, 8, 16, 32, 64):
+            if position >= len(ends):
+                break
+            yield ends[position]
+            position += stride
+        if not ends or ends[-1] != 0:
+            yield from (0,) if here > 0 else ()
+
+    def _boundary(self, lacks: int, holds: int) -> int:
+        """Between one version that lacks it and one that has it: the last one on the having side."""
+        while abs(holds - lacks) > 1:
+            middle = (lacks + holds) // 2
+            state = self.has(middle)
+            if state is None:
+                return holds
+            if state:
+                holds = middle
+            else:
+                lacks = middle
+        return holds
+
+
+def _series(version: str) -> tuple[str, ...]:
+    """Major and minor number."""
+    return tuple(version.split(".")[:2])
