@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 import posixpath
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ from doctor.imports.machine import Failure
 from doctor.imports.owners import Owners
 from doctor.imports.store import open_database
 from doctor.imports.surroundings import surroundings_of
-from doctor.model import Depth, Finding, Severity
+from doctor.model import Depth, FileView, Finding, Severity
 from doctor.rulebook.rules import Stack
 
 _MOST_ENTRIES = 5
@@ -127,7 +128,7 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
     for failure in followed.failures:
         met = tuple(by_module[e] for e in failure.entries if e in by_module)
         blamed = blame(failure, owners, examination.environment)
-        severity = _severity(blamed, met)
+        severity = _severity(blamed, met, examination.files)
         if doubtful(blamed, examination.records, examination.files):
             continue
         if severity is None or (examination.stack is not None and _accepted(failure, examination.stack)):
@@ -152,12 +153,12 @@ def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:
     return tuple(s.partition("==")[0] for s in finding.subjects)
 
 
-def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
+def _severity(blamed: Blame, met: tuple[Offer, ...], files: FileView) -> Severity | None:
     """How certain it is that this failure is one that users meet; None: not worth a word."""
     if blamed.failure.kind == "exit":
         return None
     strong = blamed.provider_installed or blamed.declared or blamed.internal
-    if any(o.primary and o.kind in {"module", "program"} for o in met):
+    if any(o.primary and o.kind in {"module", "program"} and (o.wanted or strong) for o in met):
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):
         return Severity.ERROR if strong else Severity.NOTE
@@ -166,7 +167,19 @@ def _severity(blamed: Blame, met: tuple[Offer, ...]) -> Severity | None:
     if not blamed.declared or blamed.failure.root.kind not in {"module", "name", "attribute", "argument", "raised"}:
         return None
     own = {o.distribution for o in met}
-    return Severity.ERROR if blamed.importer is not None and blamed.importer.name in own else Severity.WARNING
+    met_by_own = blamed.importer is not None and blamed.importer.name in own
+    return Severity.NOTE if _is_farewell(blamed, files) else Severity.ERROR if met_by_own else Severity.WARNING
+
+
+_FAREWELL = re.compile(rb"deprecat|(?:has |was |been )moved|moved to|obsolete|renamed to", re.IGNORECASE)
+
+
+def _is_farewell(blamed: Blame, files: FileView) -> bool:
+    """The failing module is kept for old programs only, and says so at its beginning."""
+    try:
+        return _FAREWELL.search(files.read(blamed.failure.root.path, 1500)) is not None
+    except OSError:
+        return False
 
 
 def _accepted(failure: Failure, stack: Stack) -> bool:

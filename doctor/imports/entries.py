@@ -71,13 +71,18 @@ _MOST_LATENT = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A module that a user may import. ``primary``: what the distribution exists for; else a deeper one (``latent``)."""
+    """A module that a user may import.
+
+    ``primary``: what the distribution exists for; else a deeper one (``latent``). ``wanted``: somebody asked for the
+    distribution itself, for no other requires it.
+    """
 
     module: str
     distribution: str
     primary: bool
     kind: str = "module"
     script: str = ""
+    wanted: bool = True
 
 
 def offers(
@@ -96,7 +101,8 @@ def offers(
         names = top_level_modules(distribution, records.get(distribution.metadata_path, ()), files)
         for name in names:
             primary = len(names) == 1 or _is_main(name, distribution)
-            found.setdefault(name, Offer(module=name, distribution=distribution.name, primary=primary))
+            wanted = distribution.name not in required
+            found.setdefault(name, Offer(module=name, distribution=distribution.name, primary=primary, wanted=wanted))
         for point in distribution.entry_points:
             if point.group in {"console_scripts", "gui_scripts"} and point.module:
                 found.setdefault(
