@@ -322,7 +322,7 @@ def test_a_wrong_question_is_one_sentence(gateway, place, more, words):
 
 
 def test_the_page_stands_alone_and_is_well_formed(gateway, place):
-    import xml.etree.ElementTree as tree
+    import xml.etree.ElementTree as ET
 
     (place / "x<b>&'\"").mkdir()
     done = compare(gateway, place, "--format", "html", "-o", "page.html")
@@ -332,7 +332,7 @@ def test_the_page_stands_alone_and_is_well_formed(gateway, place):
     drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
     assert len(drawings) == 5
     for drawing in drawings:
-        assert tree.fromstring(drawing).get("role") == "img"
+        assert ET.fromstring(drawing).get("role") == "img"
     assert not re.search(r"<script|<link|<img|src=|url\(|@import", page)
     assert "Content-Security-Policy" in page
 
