@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import marshal
+import re
 import sqlite3
 import sys
 import time
@@ -21,6 +22,9 @@ from doctor.imports.lower import FunctionBody, NotPythonError, Summary
 from doctor.model import FileView
 
 _SOURCE_LIMIT = 20_000_000
+_WORDS_LIMIT = 300_000
+"""A syntax tree needs about two kilobytes for each word of its text: more would not fit into the memory of small machines."""
+_SMALL = 1_000_000
 _ROWS_LIMIT = 60_000
 
 
@@ -40,7 +44,7 @@ class SummaryStore:
         if path.endswith(".ipynb"):
             source = notebook_source(source)
         self.read_bytes += len(source)
-        if len(source) > _SOURCE_LIMIT:
+        if len(source) > _SOURCE_LIMIT or _has_too_many_words(source):
             raise NotPythonError("too large to be analysed (nested or generated source)")
         digest = hashlib.blake2b(source, digest_size=16, person=b"acdoctor").digest()
         self._digests[path] = digest
@@ -72,6 +76,12 @@ class SummaryStore:
         if self.database and digest:
             self.database.put(key, (made.body, made.generator, made.coroutine, made.binds))
         return made
+
+
+def _has_too_many_words(source: bytes) -> bool:
+    if len(source) <= _SMALL:
+        return False
+    return any(number >= _WORDS_LIMIT for number, _word in enumerate(re.finditer(rb"\w+", source)))
 
 
 def notebook_source(data: bytes) -> bytes:
