@@ -28,6 +28,7 @@ class OverlayFiles:
         """Nothing is read before it is asked for; directories of ``keep`` stay though they be empty."""
         self._keep = frozenset(keep)
         self._base = base
+        self._unpacked: tuple[str, bytes] = ("", b"")
         self._placed = dict(placed)
         self._folders: dict[str, set[str]] = {}
         for path in self._placed:
@@ -48,7 +49,13 @@ class OverlayFiles:
         """From the middle of a file; raises ``OSError``."""
         if path not in self._placed and path not in self._hidden and isinstance(self._base, RangedFileView):
             return self._base.read_range(path, start, length)
-        return self.read(path, start + length)[start:]
+        member = self._placed.get(path)
+        if member is None:
+            return self.read(path, start + length)[start:]
+        # the members of a wheel are compressed: whoever reads one in pieces would unpack it again for each
+        if self._unpacked[0] != path:
+            self._unpacked = (path, member.read())
+        return self._unpacked[1][start : start + length]
 
     def facts(self, path: str) -> FileFacts | None:
         """What the path will be."""

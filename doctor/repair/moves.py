@@ -65,10 +65,10 @@ def moves_for(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
 def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     names = [subject_name(s) for s in finding.subjects]
     yield from _own(finding, scene, safe=True)
+    yield from _locked(names, scene)
     if finding.evidence is Evidence.FILE:
         yield from _again(names[:1], scene)
     yield from _needed(names, scene, base)
-    yield from _locked(names, scene)
     yield from _own(finding, scene, safe=False)
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
@@ -150,7 +150,10 @@ def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
 
 
 def _locked(names: list[str], scene: Scene) -> Iterator[Move]:
-    """The subjects as the stack's known-good set has them: each alone, then all together."""
+    """The subjects as the stack's known-good set has them: each alone, then all together.
+
+    Where only one of them differs from the set, that is known to be right, and not a guess.
+    """
     found: list[Candidate] = []
     for name in dict.fromkeys(names):
         installed, locked = scene.environment.distribution(name), scene.locked.get(name)
@@ -160,7 +163,8 @@ def _locked(names: list[str], scene: Scene) -> Iterator[Move]:
         if candidate is not None:
             found.append(candidate)
     because = "the version in the stack's known-good set"
-    yield from (Move(install=(c,), rank=1, because=because) for c in found)
+    known = len(found) == 1 and all(name in scene.locked for name in names)
+    yield from (Move(install=(c,), rank=0 if known else 1, because=because) for c in found)
     if len(found) > 1:
         yield Move(install=tuple(found), rank=1, because=because)
 

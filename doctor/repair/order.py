@@ -55,7 +55,10 @@ def nearest(candidates: Iterable[Candidate], installed: str | None) -> list[Cand
 
 
 def representatives(candidates: Sequence[Candidate], installed: str, most: int) -> list[Candidate]:
-    """The newest of each minor release but the installed version, nearest first, ``most`` in each direction."""
+    """The newest of each minor release but the installed version, nearest first, ``most`` in each direction.
+
+    The very newest is always among them: it is what fits the newest of the others.
+    """
     old = version(installed)
     if old is None:
         return list(reversed(candidates))[:most]
@@ -65,6 +68,7 @@ def representatives(candidates: Sequence[Candidate], installed: str, most: int) 
         if parsed != old:
             newest[(parsed.epoch, parsed.major, parsed.minor, parsed > old)] = candidate
     ordered = nearest(newest.values(), installed)
-    up = [c for c in ordered if Version(c.version) > old][:most]
+    above = [c for c in ordered if Version(c.version) > old]
+    up = [*above[: most - 1], *above[-1:]] if len(above) > most > 1 else above[:most]
     down = [c for c in ordered if Version(c.version) < old][:most]
     return [c for c in ordered if c in up or c in down]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from doctor.checks import import_contracts
 from doctor.checks.examination import Examination
@@ -41,6 +42,15 @@ class Scene:
     asked: list[object] = field(default_factory=list)
     _afters: dict[object, After] = field(default_factory=dict)
     _candidates: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def asked_for(self) -> frozenset[str]:
+        """What the user installed by name; where that is said of everything, what nobody else needs."""
+        asked = frozenset(d.name for d in self.environment.distributions if d.requested)
+        if any(d.metadata_path and not d.requested for d in self.environment.distributions):
+            return asked
+        needs = find_needs(self.environment)
+        return frozenset(name for name in asked if not needs.on(name))
 
     def after(self, target: Target) -> After:
         """The environment as the target would make it."""

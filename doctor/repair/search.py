@@ -22,6 +22,8 @@ MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""
 GOOD_ENOUGH = 16
 """Further moves that are looked at once one works, in search of a smaller one."""
+FEW = 4
+"""The same when the one that works is a single change."""
 
 
 @dataclass(kw_only=True)
@@ -183,7 +185,7 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
     for move in moves_for(finding, scene, state.target):
         if examined >= MOST_TRIALS or time.monotonic() > deadline:
             break
-        if best and (best.cost[:3] <= (0, MOVED, 0) or examined - first > GOOD_ENOUGH):
+        if best and examined - first > (FEW if best.cost[:3] <= (0, MOVED, 0) else GOOD_ENOUGH):
             break
         forbidden = move.forbidden(scene)
         if forbidden and not scene.policy.unsafe:

@@ -8,6 +8,9 @@ row's Python and the wheels of its pins, read where they lie (by ranges), nothin
 ``acdoctor fix`` searches with ``--keep TARGET``. Rows whose crash is the project's own code have nothing to examine.
 The rows are of Python 3.6 and 3.7, which the doctor itself refuses: here its probe is made to speak their syntax.
 
+Compiled code is not looked at (its checks would unpack gigabytes of wheels that nobody installs), so rows about its
+symbols are unseen.
+
 The verdict of a row:
     set       the plan makes every change that all known working sets make, or leads into one of them
     other     the target is kept and the import ends well by our proof, but by other versions than any known set has
@@ -34,6 +37,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from doctor.checks import run as run_checks
 from doctor.checks.examine import Options, Records, examine_environment
 from doctor.errors import DoctorError
 from doctor.index.index import Candidate, Index, open_index
@@ -91,6 +95,13 @@ def _with_abi_flag(environment: Environment) -> Environment:
     own = "cp{}{}".format(*environment.interpreter.minor)
     tags = [t.replace(f"{own}-{own}-", f"{own}-{own}m-") for t in environment.interpreter.tags]
     return replace(environment, interpreter=replace(environment.interpreter, tags=tuple(tags)))
+
+
+def look_at_source_only() -> None:
+    """Leave the checks of compiled code out."""
+    by_files = run_checks._by_files()
+    kept = tuple(check for check in by_files if check[0] not in ("compiled code", "binary interfaces"))
+    run_checks._by_files = lambda: kept
 
 
 class Bench:
@@ -181,7 +192,13 @@ def judge(row: dict, bench: Bench) -> dict:
     found = search(scene)
     moved = {c.name: c.after for c in changes(found.target, after.environment)}
     left = [f.message for f in found.report.findings if f.severity is Severity.ERROR]
-    return {**said, "changes": moved, "left": left[:3], "declined": found.declined[:3], "verdict": verdict(row, found, moved)}
+    return {
+        **said,
+        "changes": moved,
+        "left": left[:3],
+        "declined": found.declined[:3],
+        "verdict": verdict(row, found, moved),
+    }
 
 
 def verdict(row: dict, found: Found, moved: dict[str, str | None]) -> str:
@@ -223,6 +240,7 @@ def main() -> int:
     results: list[dict] = []
     with tempfile.TemporaryDirectory() as work:
         speak_old_python(Path(work))
+        look_at_source_only()
         bench = Bench(options.folder, pythons, Path(work))
         seen: Counter[str] = Counter()
         for row in bench.rows:
@@ -235,10 +253,18 @@ def main() -> int:
             try:
                 result = judge(row, bench)
             except DoctorError as error:
-                result = {"id": row["id"], "repairable": row["known_repairable"], "verdict": "not read", "why": str(error)}
+                result = {
+                    "id": row["id"],
+                    "repairable": row["known_repairable"],
+                    "verdict": "not read",
+                    "why": str(error),
+                }
             result |= {"seconds": round(time.monotonic() - started, 1), "cpu": round(time.process_time() - cpu, 1)}
             results.append(result)
-            print(f"{result['verdict']:8} {row['id']}  {result.get('changes') or ''}  {result['seconds']} s, {result['cpu']} CPU s", flush=True)
+            print(
+                f"{result['verdict']:8} {row['id']}  {result.get('changes') or ''}  {result['seconds']} s, {result['cpu']} CPU s",
+                flush=True,
+            )
             if options.save:
                 options.save.write_text("".join(json.dumps(r) + "\n" for r in results))
     summary(results)
