@@ -38,8 +38,7 @@ def compat(
     else is as the index stood when the newer of both appeared. Nothing is installed or run. What a rule may say is
     printed below the table. Exit code: 0 the table is made, 2 usage, 3 no index.
     """
-    from doctor.cli.drift import python_specifier  # noqa: PLC0415 - help must be quick
-    from doctor.index.index import open_index  # noqa: PLC0415
+    from doctor.cli.drift import index_for, needing_the_index, python_specifier  # noqa: PLC0415 - help must be quick
     from doctor.render.compat import Grid, render_compat, render_compat_json, render_compat_svg  # noqa: PLC0415
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415
     from doctor.stacks.compat import Comparison, Question  # noqa: PLC0415
@@ -53,7 +52,7 @@ def compat(
     settings = current_settings()
     interpreter, _ = interpreter_for(python_specifier(python))
     today = dt.datetime.now(tz=dt.UTC).date()
-    index = open_index(offline=settings.offline)
+    index = index_for(settings)
     subject = Subject(interpreter=interpreter, assumed=settings.assumed)
     rulebook = load_rulebook(settings.rules, ("breakage", "stack", "native"))
     table = Comparison(
@@ -70,7 +69,7 @@ def compat(
         resolutions=KeptResolutions(index, MetadataReader(index), today),
         judge=Workers(index=index, rulebook=rulebook, subject=subject),
     )
-    with progress(f"comparing versions of {shown(left)} and {shown(right)}", settings):
+    with needing_the_index(), progress(f"comparing versions of {shown(left)} and {shown(right)}", settings):
         lefts, rights = table.axes()
         table.fill((a, b) for a in lefts for b in rights)
         if exact:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from doctor.cli.output import deliver, page_for, progress
-from doctor.cli.settings import current_settings
+from doctor.cli.settings import Settings, current_settings
 from doctor.errors import UsageError
 from doctor.render.escape import shown
+
+if TYPE_CHECKING:
+    from doctor.index.index import Index
+
+_STILL_WORKS = "What was compared before is answered again with --offline, and acdoctor check needs no index."
 
 
 @click.command()
@@ -43,8 +52,7 @@ def drift(
     stood on both days, follows the imports of both without installing anything, and names the distribution whose
     change broke it, with the pin that restores it. Exit code: 0 nothing new fails, 1 something does, 3 no index.
     """
-    from doctor.index.index import open_index  # noqa: PLC0415 - help must be quick
-    from doctor.render.drift import render_drift, render_drift_json  # noqa: PLC0415
+    from doctor.render.drift import render_drift, render_drift_json  # noqa: PLC0415 - help must be quick
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415
     from doctor.stacks.bisect import Timeline  # noqa: PLC0415
     from doctor.stacks.drift import drift as compare  # noqa: PLC0415
@@ -59,8 +67,8 @@ def drift(
         python=python_specifier(python), folders=folders, entries=entries, stack=stack, assumed=settings.assumed
     )
     rulebook = load_rulebook(settings.rules, ("breakage", "stack", "native"))
-    with progress(f"comparing {shown(name)} of two days", settings):
-        lab = Lab(case=case_of(name, given, rulebook), index=open_index(offline=settings.offline), rulebook=rulebook)
+    with needing_the_index(), progress(f"comparing {shown(name)} of two days", settings):
+        lab = Lab(case=case_of(name, given, rulebook), index=index_for(settings), rulebook=rulebook)
         found = compare(lab, first, last)
         phases = Timeline(lab=lab, first=first, last=found.now.day).phases() if bisect else ()
     to_file = output not in ("", "-")
@@ -71,6 +79,27 @@ def drift(
     )
     deliver(text, output)
     return int(bool(found.breaks))
+
+
+@contextmanager
+def needing_the_index() -> Iterator[None]:
+    """Without the index: its sentence, and what still works."""
+    from doctor.errors import IndexUnavailableError  # noqa: PLC0415 - help must be quick
+
+    try:
+        yield
+    except IndexUnavailableError as error:
+        raise IndexUnavailableError(f"{error} {_STILL_WORKS}") from None
+
+
+def index_for(settings: Settings) -> Index:
+    """The index that pip would use; with ``--offline`` only its pages and wheels that were read before."""
+    from doctor.index.index import Index, open_index  # noqa: PLC0415 - help must be quick
+
+    index = open_index()
+    if not settings.offline:
+        return index
+    return Index(replace(index.settings, offline=True), index.cache.directory)
 
 
 def day_of(text: str, option: str) -> dt.date:

@@ -26,8 +26,7 @@ def recheck(stack_id: str, worked_on: str, folders: tuple[str, ...], into: str) 
     A proposal is a rule file with evidence of kind 'read': run the break and its cure before it is called safe.
     Exit code: 0 nothing breaks that no rule tells, 1 something does, 3 no index.
     """
-    from doctor.cli.drift import day_of  # noqa: PLC0415 - help must be quick
-    from doctor.index.index import open_index  # noqa: PLC0415
+    from doctor.cli.drift import day_of, index_for, needing_the_index  # noqa: PLC0415 - help must be quick
     from doctor.render.recheck import render_recheck  # noqa: PLC0415
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415
     from doctor.stacks.drift_lab import Lab  # noqa: PLC0415
@@ -43,9 +42,9 @@ def recheck(stack_id: str, worked_on: str, folders: tuple[str, ...], into: str) 
     base = worked_on or stack.resolved or stack.released
     if not base:
         raise UsageError(f"{stack.id} does not say when it worked; add --worked-on DATE.")
-    with progress(f"looking at {shown(stack.id)} as of today", settings):
+    with needing_the_index(), progress(f"looking at {shown(stack.id)} as of today", settings):
         case = of_stack(stack, Given(folders=folders, assumed=settings.assumed))
-        lab = Lab(case=case, index=open_index(offline=settings.offline), rulebook=rulebook)
+        lab = Lab(case=case, index=index_for(settings), rulebook=rulebook)
         found = look_again(lab, day_of(base, "--worked-on"))
     say(render_recheck(found, page_for(settings)))
     for proposal in found.new:

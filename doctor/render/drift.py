@@ -11,6 +11,7 @@ from doctor.render.page import Page, Row, counted, plain, wrapped
 from doctor.stacks.bisect import Phase, varying
 from doctor.stacks.drift import Break, Drift, Moved
 from doctor.stacks.drift_lab import State
+from doctor.stacks.from_nothing_verdict import Verdict
 
 _SCHEMA = "acdoctor.drift/1"
 _MOST_MOVED = 12
@@ -106,8 +107,14 @@ def _nothing(drift: Drift, page: Page) -> Iterator[Row]:
         yield from _rows(f"{page.symbol('unknown')} nothing could be followed, so nothing is known", page, "warning")
         return
     what = "nothing new fails" if drift.both else "nothing fails"
-    modules = f"{counted(followed, 'entry').replace('entrys', 'entries')}, {drift.now.verdict.modules:,} modules"
+    modules = f"{entries_of(drift.now.verdict)}, {drift.now.verdict.modules:,} modules"
     yield from _rows(f"{page.symbol('good')} {what} on {drift.now.day} ({modules} followed)", page, "good")
+
+
+def entries_of(verdict: Verdict) -> str:
+    """How many entries were followed."""
+    count = len(verdict.followed)
+    return "1 entry" if count == 1 else f"{count} entries"
 
 
 def _phases(phases: Sequence[Phase]) -> Iterator[Row]:

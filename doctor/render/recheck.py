@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor.render.drift import change_of, names_of
+from doctor.render.drift import change_of, entries_of, names_of
 from doctor.render.page import Page, Row, counted, plain, wrapped
 from doctor.stacks.recheck import Rechecked
 
@@ -46,7 +46,7 @@ def _rows(found: Rechecked, page: Page) -> Iterator[Row]:
     for finding in found.unexplained:
         yield from _wrapped(f"{page.symbol('error')} new: {finding.message}", page, "error")
     if not (found.known or found.new or found.unexplained):
-        modules = f"{len(verdict.followed)} entries, {verdict.modules:,} modules followed"
+        modules = f"{entries_of(verdict)}, {verdict.modules:,} modules followed"
         if verdict.followed:
             yield from _wrapped(f"{page.symbol('good')} nothing fails ({modules})", page, "good")
         else:

@@ -20,10 +20,7 @@ from doctor.model import Interpreter
 from doctor.stacks.resolution_metadata import MetadataReader
 from doctor.stacks.resolution_provider import Ask, IndexProvider
 
-_OFFLINE = (
-    "With --offline only what was read before is known; what was compared before can be shown again, and "
-    "`acdoctor check` needs no index."
-)
+_OFFLINE = "With --offline only what was read before is known."
 ROUNDS = 20_000
 """Choices after which a resolution is given up; real ones take some hundreds."""
 

@@ -2,14 +2,20 @@
 
 import datetime as dt
 import json
+import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from datedindex import DatedIndex, lab_of
+from installed import ROOT
 from wheelhouse import install
 
 from doctor.model import Severity
+from doctor.probe.environment import probe_environment
+from doctor.probe.files import DiskFiles
+from doctor.probe.snapshot import dump_snapshot, take_snapshot
 from doctor.render.drift import render_drift, render_drift_json
 from doctor.render.page import Page
 from doctor.rulebook.rules import Rulebook, Stack
@@ -129,6 +135,11 @@ def test_an_environment_is_compared_as_it_is(dated, tmp_path):
     assert [m.name for m in found.moved] == ["bolt", "free"]
     (one,) = found.breaks
     assert one.pins == ("bolt==1.0",)
+    saved = tmp_path / "venv.json"
+    saved.write_text(dump_snapshot(take_snapshot(probe_environment(str(venv)), DiskFiles())))
+    shutil.rmtree(venv)
+    away = drift(lab_of(dated, saved), FEBRUARY, None)
+    assert [one.pins for one in away.breaks] == [("bolt==1.0",)]
 
 
 def test_a_checkout_is_on_the_path_and_asks_for_itself(dated, tmp_path):
@@ -190,3 +201,46 @@ def test_verdicts_are_kept_and_serve_without_the_index(dated, asked):
     assert drift(lab, FEBRUARY, APRIL).breaks == first.breaks
     assert lab.judge.looked == 0
     assert [path for path, _ in dated.server.asked if path.endswith(".whl")] == []
+
+
+def run(dated, *arguments, env=None):
+    """The command as users call it, with the test's index in pip's configuration."""
+    return subprocess.run(
+        [sys.executable, "-m", "doctor", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PIP_INDEX_URL": dated.server.url, "PIP_CONFIG_FILE": os.devnull, **(env or {})},
+    )
+
+
+def test_the_command_says_what_is_wrong_and_what_still_works(dated, asked, tmp_path):
+    done = run(dated, "drift", asked, "--worked-on", "2025-02-01", "--today", "2025-04-01", "--format", "json")
+    assert done.returncode == 1, done.stderr
+    assert json.loads(done.stdout)["breaks"][0]["uploaded"] == "2025-03-05"
+    for wrong, words in (
+        (("drift", asked, "--worked-on", "yesterday"), "wants a date such as 2025-11-05"),
+        (("drift", asked, "--worked-on", "2999-01-01"), "lies in the future"),
+        (("drift", asked, "--worked-on", "2025-02-01", "--today", "2025-01-01"), "lies before"),
+        (("drift", "no-such-thing", "--worked-on", "2025-02-01"), "is no stack, environment, requirements file"),
+        (("drift", asked, "--worked-on", "2025-02-01", "--python", "three"), "wants a version such as 3.11"),
+    ):
+        done = run(dated, *wrong)
+        assert done.returncode == 2, (wrong, done.stderr)
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+    dated.close()
+    again = run(dated, "--offline", "drift", asked, "--worked-on", "2025-02-01", "--today", "2025-04-01")
+    assert again.returncode == 1, again.stderr
+    assert "bolt 1.1, uploaded 2025-03-05, broke it" in again.stdout
+    for command in (
+        ("drift", asked, "--worked-on", "2025-02-02"),
+        ("compat", "bolt", "base"),
+        ("stacks", "recheck", "sambanova-metis-client"),
+    ):
+        done = run(dated, *command, env={"XDG_CACHE_HOME": str(tmp_path / "empty")})
+        assert done.returncode == 3, (command, done.stderr)
+        assert "cannot be reached" in done.stderr
+        assert "acdoctor check" in done.stderr, "what still works"
+        assert len(done.stderr.strip().splitlines()) == 1
