@@ -111,9 +111,9 @@ def command(
 
 def _climb(bench: Bench, settings: Settings, form: str) -> Climbed:
     """Climb, saying what goes on; raises ``DoctorError`` when the run's directory cannot be used."""
+    if form == "text":
+        say(render_head(recipe.NAME, bench.patient.environment.path, page_for(settings)))
     with _audience(settings, form) as audience, interruptible():
-        if form == "text":
-            say(render_head(recipe.NAME, bench.patient.environment.path, page_for(settings)))
         try:
             return climb(replace(bench, audience=audience), run_on_system)
         except OSError as error:
@@ -208,7 +208,13 @@ def _audience(settings: Settings, form: str) -> Iterator[Audience]:
 
     console = Console(stderr=True, no_color=not settings.color, highlight=False, markup=False)
     with console.status("looking") as status:
-        yield Audience(status=lambda text: status.update(text[: console.width - 4]), line=console.print, rung=rung)
+
+        def shown(one: Rung) -> None:
+            status.stop()  # while it moves, rich sends to its own stream what is meant for stdout
+            rung(one)
+            status.start()
+
+        yield Audience(status=lambda text: status.update(text[: console.width - 4]), line=console.print, rung=shown)
 
 
 def _deliver(climbed: Climbed, bench: Bench, settings: Settings, form: str) -> None:
