@@ -7,7 +7,7 @@ looked for, present or not (``doctor.probe.witness``). No list says what might m
 
 A verdict is one file in the user's cache directory, written beside its place and renamed, with a checksum; one that
 cannot be read, or no place to keep it, costs an examination and no more. A crashed check is never kept, nor is an
-examination by hash: whoever asks for that doubts the disk.
+examination by hash (whoever asks for that doubts the disk) or of the metadata alone (which is as quick).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def place_of(environment: Environment, options: Options) -> Place | None:
         RuleError: a place of rules that the options name cannot be used.
     """
     folder = cache_directory(os.environ)
-    if not folder or options.fresh or options.depth is Depth.FULL:
+    if not folder or options.fresh or options.depth is not Depth.STANDARD:
         return None
     interpreter: object = None
     if environment.interpreter is not None:

@@ -401,7 +401,7 @@ def _text_method(holder: str | bytes, name: str, args: list[Value], kwargs: dict
 
 
 def _list_method(machine: Machine, holder: List, name: str, args: list[Value], frame: Frame) -> Value:
-    from doctor.imports.statements import _extend  # noqa: PLC0415
+    from doctor.imports.binding import extend_list  # noqa: PLC0415
 
     if name in {"append", "appendleft", "insert", "add"}:
         if len(holder.items) > _ITEM_LIMIT:
@@ -417,7 +417,7 @@ def _list_method(machine: Machine, holder: List, name: str, args: list[Value], f
         value = args[0]
         if isinstance(value, Set | Dict):
             value = List(list(value.items), opened=value.opened)
-        _extend(holder, value, uncertain=machine.uncertain(frame))
+        extend_list(holder, value, uncertain=machine.uncertain(frame))
         return None
     if name == "copy":
         return List(list(holder.items), opened=holder.opened)
@@ -439,7 +439,7 @@ def _list_method(machine: Machine, holder: List, name: str, args: list[Value], f
 def _dict_method(
     machine: Machine, holder: Dict, name: str, args: list[Value], kwargs: dict[str, Value], frame: Frame
 ) -> Value:
-    from doctor.imports.statements import store_item  # noqa: PLC0415
+    from doctor.imports.binding import store_item  # noqa: PLC0415
 
     items = holder.items
     if name in {"keys", "__iter__"}:
@@ -491,7 +491,7 @@ def _taken(machine: Machine, holder: Dict, key: Any, frame: Frame) -> Value:
 
 
 def _update(holder: Dict, args: list[Value], kwargs: dict[str, Value], *, uncertain: bool) -> None:
-    from doctor.imports.statements import store_item  # noqa: PLC0415
+    from doctor.imports.binding import store_item  # noqa: PLC0415
 
     known = True
     for a in args:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from doctor.imports import versions
-from doctor.imports.calls import Look, failing_calls
+from doctor.imports.deferred import Look, failing_calls
 from doctor.imports.finder import Finder, Spec
 from doctor.imports.machine import Failure, Frame, Machine, Raised, Surroundings, override
 from doctor.imports.store import Database, SummaryStore

@@ -78,7 +78,7 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
 
 
 def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.objects import get_attribute  # noqa: PLC0415
+    from doctor.imports.attributes import get_attribute  # noqa: PLC0415
 
     value = evaluate(machine, node[2], frame)
     if value is UNKNOWN:
@@ -87,7 +87,7 @@ def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 def _call(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.objects import call  # noqa: PLC0415
+    from doctor.imports.calling import call  # noqa: PLC0415
 
     function = evaluate(machine, node[2], frame)
     args: list[Value] = []
@@ -367,8 +367,8 @@ def _generate(
     machine: Machine, node: Node, frame: Frame, level: int, found: list[tuple[Value, ...]], first: Value = None
 ) -> bool:
     """One loop of a comprehension; returns whether all that it gives is known."""
+    from doctor.imports.binding import bind  # noqa: PLC0415
     from doctor.imports.containers import iterate  # noqa: PLC0415
-    from doctor.imports.statements import bind  # noqa: PLC0415
 
     loops = node[4]
     if level == len(loops):
@@ -406,7 +406,7 @@ def _star(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 def _walrus(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.statements import bind  # noqa: PLC0415
+    from doctor.imports.binding import bind  # noqa: PLC0415
 
     value = evaluate(machine, node[3], frame)
     bind(machine, node[2], value, frame)

@@ -89,7 +89,7 @@ class Raised(Exception):  # noqa: N818
 class Frame:
     """Where names are bound: a module, a class body or a function call.
 
-    ``maybe`` > 0: on an undecided path; ``called``: by nobody yet (see ``calls``).
+    ``maybe`` > 0: on an undecided path; ``called``: by nobody yet (see ``deferred``).
     """
 
     module: Module
@@ -160,7 +160,7 @@ class Machine:
         self.sys_path = List(finder.path)  # the finder's own list: what code does to sys.path counts
         self.program_path = ""
         self.order_known = True  # until an import is passed over because its path is undecided
-        self.calling = False  # a function is executed by itself, as if somebody called it (see ``calls``)
+        self.calling = False  # a function is executed by itself, as if somebody called it (see ``deferred``)
         self.undecided: set[tuple[str, int]] = set()  # tests that could not be decided: path and line
         self.entry = ""
         self.absence = Absence(finder)
@@ -233,7 +233,7 @@ class Machine:
             return None
         if guard[0] == "types":
             return self.matches(cls, guard[1])
-        from doctor.imports.statements import handler_class  # noqa: PLC0415
+        from doctor.imports.exceptions import handler_class  # noqa: PLC0415
 
         unsure = False
         for handler in guard[2]:
@@ -522,6 +522,9 @@ class Machine:
         )  # fmt: skip
         return self.fail(failure, error_class("ImportError"), importer)
 
+
+Handler = Callable[[Machine, "list[Value]", "dict[str, Value]", Frame, int], Value]
+"""A function of the standard library that is modelled: arguments, keywords, the caller's frame and line."""
 
 _OVERRIDES: dict[str, Callable[[Machine, Module], None]] = {}
 """By a module's last name: well-known pure functions that are modelled instead of followed (see ``versions``)."""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from doctor.imports.classes import class_lookup, public_name, resolution_order
 from doctor.imports.machine import Failure, Machine
-from doctor.imports.objects import class_lookup, may_come, never_given, public_name, resolution_order
+from doctor.imports.openness import may_come, never_given
 from doctor.imports.values import MISSING, UNKNOWN, Class, Function, Instance, Module, Value
 
 _IMPORT = re.compile(

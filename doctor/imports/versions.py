@@ -137,7 +137,7 @@ def _loose(_machine: Machine, module: Module) -> None:
 
 
 def _metadata(_machine: Machine, module: Module) -> None:
-    from doctor.imports.library import metadata_distribution, metadata_version  # noqa: PLC0415
+    from doctor.imports.import_functions import metadata_distribution, metadata_version  # noqa: PLC0415
 
     if module.name == "importlib_metadata":
         module.names["version"] = Native("version", metadata_version)
@@ -145,7 +145,7 @@ def _metadata(_machine: Machine, module: Module) -> None:
 
 
 def _pkg_resources(_machine: Machine, module: Module) -> None:
-    from doctor.imports.library import metadata_distribution  # noqa: PLC0415
+    from doctor.imports.import_functions import metadata_distribution  # noqa: PLC0415
 
     if module.name == "pkg_resources":
         module.names["parse_version"] = Native("parse_version", parse_version)
