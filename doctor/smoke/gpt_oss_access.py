@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from doctor.errors import UsageError
 from doctor.smoke.gpt_oss_climb import Climb, asked, failed, rung
 from doctor.smoke.gpt_oss_network import traps, walk
 from doctor.smoke.gpt_oss_packages import Packages, examine_clients, hiding_files
@@ -89,6 +90,10 @@ def network_rung(climb: Climb) -> Rung:
             climb.client = ServiceClient(wish.service, token, judge=climb.judge, limits=wish.limits)
         except RouteError as error:
             lines = (error.line,)
+        except UsageError as error:
+            steps = (f"write https://{wish.service.host}", *steps)
+            sentence = str(error).rstrip(".")
+            return rung("network", Verdict.FAILED, sentence, details=told, next_steps=steps, category="auth")
     if lines:
         details = (f"{wish.service.host} {through}", *told)
         return failed("network", climb.judge.unreachable(lines), details=details, more=steps, measured=measured)

@@ -179,7 +179,6 @@ class ServiceClient:
                 timeout=self.limits.waiting(stream=stream),
                 preload_content=False,
                 redirect=False,
-                decode_content=False,
             )
         except (HTTPError, OSError, ValueError) as error:
             raise _Silence(complaint_lines(error), time.perf_counter() - begin) from None

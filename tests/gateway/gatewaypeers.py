@@ -69,6 +69,7 @@ class Faults:
     text: str = ""
     delay: float = 0.0
     broken_after: int = -1
+    refused_after: int = -1
     silent: bool = False
     blank: bool = False
     reasoning_tokens: int | None = None
@@ -133,6 +134,8 @@ class Generator:
         for number, (kind, text) in enumerate(made):
             if number == self.faults.broken_after:
                 raise Broken
+            if number == self.faults.refused_after:
+                raise Refusal(500, "CUDA error in the middle")
             time.sleep(self.seconds_per_token if number else 0.0)
             yield chunk({kind: text})
         yield chunk({}, self.faults.finish or finish)

@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--guidellm")
     parser.add_argument("--aiperf")
     parser.add_argument("--tokenizer", required=True)
+    parser.add_argument("--only", default="", help="states whose names hold this word")
     options = parser.parse_args()
     programs = {"acdoctor": ours, "openai SDK": lambda *found: sdk(options.openai, *found)}
     if options.guidellm:
@@ -51,6 +52,8 @@ def main() -> None:
     print(f"| state of the service, {COUNT} streamed requests | " + " | ".join(programs) + " |")
     print("|---" * (len(programs) + 1) + "|")
     for row in STATES:
+        if options.only.lower() not in row.name.lower():
+            continue
         cells = []
         for program in programs.values():
             gateway = arranged(row)
@@ -141,8 +144,12 @@ def aiperf(options: argparse.Namespace, base: str, model: str) -> tuple[int, int
             "--artifact-dir",
             place / "out",
         ]
-        subprocess.run(line, cwd=place, check=False, capture_output=True, timeout=300)
-        found = json.loads((place / "out" / "profile_export_aiperf.json").read_text())
+        done = subprocess.run(line, cwd=place, check=False, capture_output=True, text=True, timeout=600)
+        report = place / "out" / "profile_export_aiperf.json"
+        if not report.exists():  # no result at all, with words why
+            print(done.stdout[-3000:], done.stderr[-3000:], file=sys.stderr)
+            return 0, COUNT
+        found = json.loads(report.read_text())
         counts = [found.get(name) or {} for name in ("request_count", "error_request_count")]
         good, bad = (int(count.get("avg", 0)) for count in counts)
         return good, bad

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from servicegateway import PAGE, served, two_services
@@ -178,6 +182,47 @@ def test_answers_that_are_none(sent, rule):
     assert failure.cures
 
 
+def test_a_compressed_answer_is_read():
+    body = gzip.compress(b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}')
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    with answering(head, body) as port:
+        assert ask(f"http://127.0.0.1:{port}/v1").answered
+    with answering(head, b"no gzip") as port:
+        assert ask(f"http://127.0.0.1:{port}/v1").failure.kind == "network"
+
+
+def test_interrupting_ends_at_once_and_leaves_nothing(tmp_path):
+    with answering(stay=True) as port:
+        line = [
+            sys.executable,
+            "-m",
+            "doctor",
+            "smoke",
+            "gpt-oss",
+            "--service",
+            f"http://127.0.0.1:{port}/v1",
+            "--model",
+            "m",
+        ]
+        process = subprocess.Popen(
+            line,
+            cwd=Path(__file__).parents[3],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        for wanted in ("network", ""):
+            for text in process.stdout:
+                if wanted in text:
+                    break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "acdoctor: interrupted\n")
+    assert "Traceback" not in out
+
+
 def test_a_proxy_that_is_not_there(monkeypatch):
     monkeypatch.setenv("http_proxy", f"http://user:secret-word@127.0.0.1:{closed_port()}")
     failure = ask("http://service.example.org/v1").failure
@@ -303,6 +348,16 @@ def test_what_kills_clients_only_is_a_warning(capfd, monkeypatch):
 def test_a_token_is_not_sent_over_http_to_another_machine():
     with pytest.raises(UsageError, match="over http"):
         ServiceClient(service_named("http://service.example.org/v1"), "abc", judge=JUDGE)
+
+
+def test_a_token_that_would_travel_in_the_open_fails_on_its_rung(capfd, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "good-token")
+    with answering(stay=True) as port:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        code, found = rungs(capfd, "--service", "http://service.example.org/v1", "--token-env", "A_TOKEN")
+    assert code == 1
+    assert "over http" in found["network"]["sentence"]
+    assert found["network"]["next_steps"] == ["write https://service.example.org"]
 
 
 def test_offline_asks_only_this_machine(capfd):
