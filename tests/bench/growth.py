@@ -1,88 +1,82 @@
-"""Static import contracts against really importing: ``python tests/bench/imports.py VENV MODULE... [--runs N]``.
+"""Time grows with what entries reach: ``python tests/bench/growth.py [VENV]``.
 
-Cold (no summary is known), warm (all are), and ``acdoctor check`` of an environment that has not changed since, each as a
-multiple of the CPU time in which the venv's own interpreter imports the same modules in one process; and the memory of
-the cold run. Each module should import: what breaks early is imported quickly.
-
-``python tests/bench/imports.py --growth`` shows that time grows with what is followed: it makes environments of 50 to 500
-distributions, each of which imports three others, and follows them all.
+Without VENV it makes environments of 50 to 500 distributions, each of which imports three others, and follows them all.
+With a real one it follows what more and more of its distributions offer, and compares with how many modules that
+reaches and how large their source is. Nothing is remembered in either case. CPU time, user and system.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import compare, console_script, cpu_seconds, show
+from measure import compare, console_script
 
-LIMITS = {"static, cold": 1.5, "static, warm": 0.3, "check, unchanged": 0.05}
-MEMORY_MB = 600
 SIZES = (50, 100, 200, 350, 500)
-GROWTH = 1.5  # how much dearer one distribution among 500 may be than one among 50
+GROWTH = 1.5  # how much dearer one distribution (one MB of source) may be among all than among the first
 ENDS = (0, 1)  # with findings or without
 
-_IMPORT = """
-import importlib, sys
-for name in sys.argv[1:]:
-    try:
-        importlib.import_module(name)
-    except Exception as error:
-        print(f"{name}: {error!r}", file=sys.stderr)
+_FOLLOW = """
+import json, sys, time
+from doctor.checks import import_contracts
+from doctor.checks.examination import Examination
+from doctor.checks.examine import Records
+from doctor.imports.entries import offers
+from doctor.probe.environment import probe_environment
+from doctor.probe.files import DiskFiles
+from doctor.rulebook.load import load_rulebook
+
+path, size = sys.argv[1], int(sys.argv[2])
+environment, files = probe_environment(path), DiskFiles()
+names = {d.name for d in sorted(environment.distributions, key=lambda d: d.name)[:size]}
+records = Records(environment, files)
+asked = Examination(environment=environment, files=files, rulebook=load_rulebook(), records=records)
+chosen = tuple(o for o in offers(environment, records, files) if o.distribution in names)
+started = time.process_time()
+followed = import_contracts.follow_offers(asked, chosen)
+seconds = time.process_time() - started
+read = followed.machine.store.read_bytes if followed.machine else 0
+print(json.dumps([len(names), len(chosen), len(followed.modules), read, seconds]))
 """
 
 
 def main() -> int:
-    """Print the ratios; 1 when one is over its limit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("venv", nargs="?", help="a real environment")
-    parser.add_argument("modules", nargs="*", help="what to import there")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--growth", action="store_true", help="measure made-up environments of growing size instead")
+    """Print the times; 1 when the last ones are out of proportion."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("venv", nargs="?", type=Path, help="a real environment")
+    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if options.growth:
-            return growth(Path(folder), options.runs)
-        if not options.modules:
-            parser.error("VENV and at least one MODULE, or --growth")
-        return ratios(Path(folder), Path(options.venv), options.modules, options.runs)
+        if options.venv:
+            return real(Path(folder), options.venv.absolute())
+        return growth(Path(folder), options.runs)
 
 
-def ratios(folder: Path, venv: Path, modules: list[str], runs: int) -> int:
-    """Static against real import of the same modules."""
-    names = folder / "modules.txt"
-    names.write_text("\n".join(modules))
-    follow = [console_script(), "imports", "--modules-from", str(names), str(venv)]
-    entries = [option for module in modules for option in ("--entry", module)]
-    examine = [console_script(), "check", str(venv), "--stack", "none", *entries]
-    cpu_seconds(forgetful(folder / "memory", follow), expect=ENDS)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-    medians = compare(
-        {
-            "real import": [str(venv / "bin" / "python"), "-c", _IMPORT, *modules],
-            "static, cold": forgetful(folder / "cold", follow),
-            "static, warm": remembering(folder / "warm", follow),
-            "check, cold": forgetful(folder / "cold-check", examine),
-            "check, unchanged": remembering(folder / "warm", examine),
-        },
-        runs,
-        expect=ENDS,
+def real(folder: Path, venv: Path) -> int:
+    """CPU time for each MB of source that is reached, from more and more distributions of one environment."""
+    present = len(list(venv.glob("lib/python*/site-packages/*.dist-info")))
+    rates = []
+    for size in (*(size for size in SIZES if size < present), present):
+        variables = {**os.environ, "XDG_CACHE_HOME": str(folder / str(size))}
+        command = [sys.executable, "-c", _FOLLOW, str(venv), str(size)]
+        done = subprocess.run(command, check=True, capture_output=True, env=variables, cwd="/")
+        count, entries, modules, read, seconds = json.loads(done.stdout)
+        rates.append(seconds / (read / 1e6))
+        print(
+            f"{count:4} distributions {entries:5} entries {modules:6} modules {read / 1e6:7.1f} MB {seconds:8.2f} s CPU"
+            f" {seconds / modules * 1000:7.2f} ms a module {rates[-1]:6.3f} s a MB"
+        )
+    ratio = rates[-1] / rates[0]
+    print(
+        f"a MB of the last against one of the first: x {ratio:.2f}  at most {GROWTH:g}: {'ok' if ratio <= GROWTH else 'OVER'}"
     )
-    count = len(list(venv.glob("lib/python*/site-packages/*.dist-info")))
-    print(f"{len(modules)} modules, {count} distributions, median of {runs} runs, Python {sys.version.split()[0]}")
-    over = show(medians, "real import", LIMITS)
-    fits = memory <= MEMORY_MB
-    print(f"{'memory, cold':<36} {memory:8} MB{'':15}at most {MEMORY_MB}: {'ok' if fits else 'OVER'}")
-    return over or int(not fits)
-
-
-def remembering(cache: Path, command: list[str]) -> list[str]:
-    """The command with a cache of its own."""
-    return ["env", f"XDG_CACHE_HOME={cache}", *command]
+    return int(ratio > GROWTH)
 
 
 def forgetful(cache: Path, command: list[str]) -> list[str]:
