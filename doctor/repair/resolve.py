@@ -25,15 +25,17 @@ class Declined(Exception):  # noqa: N818 - an answer of the search, not an error
     """A target cannot be made consistent; ``str()`` says why in a few words."""
 
 
-def complete(target: Target, scene: Scene) -> Target:
+def complete(target: Target, scene: Scene, fixed: frozenset[str] | None = None) -> Target:
     """The target, made consistent by our own few rules, else by what an installer's resolver proposes.
+
+    ``fixed`` are the names whose choice is the point of it (None: all); what else it holds may be chosen anew.
 
     Raises:
         Declined: it cannot be, or would take too many changes, or a kept pin forbids it.
         IndexUnavailableError: the index cannot be asked.
     """
     try:
-        return _complete(target, scene)
+        return _complete(target, scene, target.names if fixed is None else fixed)
     except Declined:
         other = _by_resolver(target, scene)
         if other is None:
@@ -69,7 +71,7 @@ def _holds(target: Target, candidate: Candidate) -> bool:
     return chosen is not None and same_version(chosen.version, candidate.version)
 
 
-def _complete(target: Target, scene: Scene) -> Target:
+def _complete(target: Target, scene: Scene, fixed: frozenset[str]) -> Target:
     """The target with everything that its wheels need, so that no requirement that was met before is unmet after.
 
     Each addition is the version nearest to the installed one (the newest for what is absent) that all who need it
@@ -80,7 +82,6 @@ def _complete(target: Target, scene: Scene) -> Target:
         IndexUnavailableError: the index cannot be asked.
     """
     before = unmet(scene.environment)
-    fixed = frozenset(target.names)
     for _ in range(4 * MOST_CHANGES):
         after = scene.after(target).environment
         broken = [need for key, need in unmet(after).items() if _is_new(key, need, before, scene.environment)]

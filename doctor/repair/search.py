@@ -209,7 +209,8 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tupl
 def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial | None = None) -> Trial | None:
     """Examine what a move leads to; None when it does not cure the finding, wakes another, or is no better."""
     scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
-    target = _permitted(complete(move.target(state.target, scene), scene), scene)
+    fixed = frozenset((*(c.name for c in move.install), *move.remove))
+    target = _permitted(complete(move.target(state.target, scene), scene, fixed), scene)
     if hopeless(target, best, scene):
         return None
     certain = True
