@@ -16,6 +16,7 @@ from doctor.stacks.dated_index import DatedIndex, View
 from doctor.system import Completed, run
 
 PATIENCE_SECONDS = 3600.0
+_TOOLS = ("pip-tools", "pip>=23.2")  # older pip reads the metadata marks of an index page in one form only
 _IN, _CURES, _OUT = "requirements.in", "cures.txt", "requirements.txt"
 
 
@@ -83,7 +84,7 @@ def _visiting(interpreter: str, folder: str) -> str:
     place = str(Path(folder, "tools"))
     steps = [
         [interpreter, "-m", "venv", place],
-        [f"{place}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "pip-tools"],
+        [f"{place}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_TOOLS],
     ]
     for step in steps:
         done = run(step, timeout=PATIENCE_SECONDS)

@@ -89,15 +89,16 @@ def read_lock(path: Path) -> Lock:
         LockError: it is not there, no valid lock by PEP 751, or has a file without sha256.
     """
     try:
-        parsed = Pylock.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        parsed = Pylock.from_dict(table)
     except FileNotFoundError:
         raise LockError(f"There is no lock {path}.") from None
     except (OSError, ValueError, PylockValidationError) as error:
         raise LockError(f"{path} is no lock that can be used: {error}.") from None
     return Lock(
         packages=tuple(_locked(package, path) for package in parsed.packages),
-        requires_python=str(parsed.requires_python or ""),
-        marker=str(parsed.environments[0]) if parsed.environments else "",
+        requires_python=table.get("requires-python", ""),
+        marker=table["environments"][0] if parsed.environments else "",
         facts=(parsed.tool or {}).get(_TOOL, {}),
     )
 

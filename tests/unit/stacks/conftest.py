@@ -1,0 +1,5 @@
+"""The server of wheels."""
+
+from wheelhouse import server
+
+__all__ = ["server"]
