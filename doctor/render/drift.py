@@ -106,6 +106,11 @@ def _nothing(drift: Drift, page: Page) -> Iterator[Row]:
     if not followed:
         yield from _rows(f"{page.symbol('unknown')} nothing could be followed, so nothing is known", page, "warning")
         return
+    unknown = drift.now.verdict.unknown
+    if unknown:
+        text = f"nothing was found to fail, but {len(unknown)} of {entries_of(drift.now.verdict)} could not be followed"
+        yield from _rows(f"{page.symbol('unknown')} {text} to the end", page, "warning")
+        return
     what = "nothing new fails" if drift.both else "nothing fails"
     modules = f"{entries_of(drift.now.verdict)}, {drift.now.verdict.modules:,} modules"
     yield from _rows(f"{page.symbol('good')} {what} on {drift.now.day} ({modules} followed)", page, "good")

@@ -47,7 +47,10 @@ def _rows(found: Rechecked, page: Page) -> Iterator[Row]:
         yield from _wrapped(f"{page.symbol('error')} new: {finding.message}", page, "error")
     if not (found.known or found.new or found.unexplained):
         modules = f"{entries_of(verdict)}, {verdict.modules:,} modules followed"
-        if verdict.followed:
+        if verdict.unknown:
+            text = f"nothing was found to fail, but {len(verdict.unknown)} of {entries_of(verdict)} could not be followed"
+            yield from _wrapped(f"{page.symbol('unknown')} {text} to the end", page, "warning")
+        elif verdict.followed:
             yield from _wrapped(f"{page.symbol('good')} nothing fails ({modules})", page, "good")
         else:
             yield from _wrapped(f"{page.symbol('unknown')} none of its entries could be followed", page, "warning")

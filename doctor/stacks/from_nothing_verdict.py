@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.fold import fold
 from doctor.checks.known_cures import with_known_cures
+from doctor.imports.contracts import Verdict as Followed
 from doctor.imports.entries import Offer, offers
 from doctor.index.index import Index
 from doctor.model import Evidence, Finding, Fix, Interpreter, Safety, Severity
@@ -113,7 +114,7 @@ class Judge:
         return Verdict(
             findings=tuple(sorted((f for f in errors if f.key not in folded), key=Finding.sort_key)),
             followed=tuple(_shown(offer) for offer in chosen),
-            unknown=tuple(v.entry for v in followed.verdicts if v.outcome == "unknown"),
+            unknown=tuple(v.entry for v in followed.verdicts if _undecided(v, found)),
             modules=len(followed.modules),
         )
 
@@ -149,6 +150,14 @@ def engine_digest() -> str:
         for path in sorted(_DOCTOR.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _undecided(verdict: Followed, found: Sequence[Finding]) -> bool:
+    """It was not followed to its end, or it ended at a failure that is not believed and therefore not told."""
+    if verdict.outcome != "fails":
+        return verdict.outcome == "unknown"
+    told = {finding.symbol for finding in found}
+    return not any((f.root.module if f.root.kind == "raised" else f.root.symbol) in told for f in verdict.failures)
 
 
 def _stamp(tree: LocalTree) -> tuple[object, ...]:
