@@ -23,11 +23,17 @@ from doctor.imports.values import (
 )
 
 
-def resolution_order(cls: Value, depth: int = 0) -> list[Value]:
+def resolution_order(cls: Value) -> list[Value]:
     """The classes in which an attribute is looked for (C3, as ``type.mro``; depth first where that has no answer)."""
-    if not isinstance(cls, Class) or depth > 30:
+    if not isinstance(cls, Class):
         return [cls]
-    lines = [resolution_order(base, depth + 1) for base in cls.bases]
+    if cls.order is None:
+        cls.order = _linearised(cls)
+    return cls.order
+
+
+def _linearised(cls: Class) -> list[Value]:
+    lines = [resolution_order(base) for base in cls.bases]
     if len(lines) == 1:
         return [cls, *lines[0]]
     rows = [list(line) for line in [*lines, list(cls.bases)]]

@@ -92,6 +92,7 @@ class Class:
     opened: str = ""
     line: int = 0
     keywords: tuple[str, ...] = ()
+    order: list[Value] | None = None  # its order of resolution, made when first asked for
 
 
 @dataclass(eq=False, slots=True, repr=False)
