@@ -87,9 +87,9 @@ def _from_tracebacks(
         spans = [_span(reading) for reading in readings]
         inside = [
             (match, reading)
-            for reading, span in zip(readings, spans, strict=True)
+            for reading in readings
             for match in found
-            if any(hit.line.number in span for hit in match.hits)
+            if any(hit.line.number in _said(reading) for hit in match.hits)
         ]
         taken |= {number for span in spans for number in span}
         diagnosis = conclude(traceback, readings, inside, knowledge, versions)
@@ -98,11 +98,16 @@ def _from_tracebacks(
     return diagnoses, taken
 
 
+def _said(reading: Reading) -> range:
+    """The lines of an exception's message: the source lines of its frames name many things and say nothing."""
+    return range(reading.raised.number, reading.raised.number + 1 + len(reading.raised.more))
+
+
 def _span(reading: Reading) -> set[int]:
     """The lines of the paste that belong to an exception: its message, and its frames with their source."""
     raised = reading.raised
     frames = {number for frame in raised.frames for number in (frame.number, frame.number + 1)}
-    return frames | set(range(raised.number, raised.number + 1 + len(raised.more)))
+    return frames | set(_said(reading))
 
 
 def _from_loose_lines(digest: Digest, taken: set[int], knowledge: Knowledge, versions: Versions) -> list[Diagnosis]:

@@ -14,8 +14,8 @@ _TOO_LONG = 2 * 1024**2
 _DYNAMIC = re.compile(
     r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\("
 )
-_MADE = re.compile(r"\b(?:globals|vars)\(\)\s*\[[^\]]{1,80}\]\s*=(?!=)|\bglobals\(\)\.update\(|\bexec\(")
-"""Names are made by computing them: what is not to be seen may still be there."""
+_BY_SEARCH = re.compile(r"\bdefine_import_structure\(|\battach_stub\(")
+"""Names are gathered from other files when the package is imported."""
 _PATH = re.compile(r"^\.{0,3}[A-Za-z_][\w.]*$|^$")
 
 
@@ -94,7 +94,7 @@ def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | 
             unknown = unknown or below is None
     if _DYNAMIC.search(text) and re.search(rf"\b{re.escape(symbol)}\b", text):
         return True if _listed(tree, symbol) else None
-    return None if unknown or _MADE.search(text) else False
+    return None if unknown or _BY_SEARCH.search(text) or any(map(_makes_names, _top_level(tree.body))) else False
 
 
 def _given_by_star(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:
@@ -119,6 +119,22 @@ def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
             for handler in node.handlers:
                 found.extend(_top_level(handler.body))
     return found
+
+
+def _makes_names(node: ast.stmt) -> bool:
+    """The statement computes names of the module: what is not to be seen may still be there."""
+    if isinstance(node, ast.Assign):
+        return any(isinstance(t, ast.Subscript) and _is_namespace(t.value) for t in node.targets)
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call):
+        return False
+    if isinstance(call.func, ast.Name):
+        return call.func.id == "exec"
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "update" and _is_namespace(call.func.value)
+
+
+def _is_namespace(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("globals", "vars")
 
 
 def _only_for_checkers(node: ast.stmt) -> bool:
@@ -155,6 +171,9 @@ def _listed(tree: ast.Module, symbol: str) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             if any(isinstance(e, ast.Constant) and e.value == symbol for e in node.elts):
+                return True
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "append":
+            if any(isinstance(a, ast.Constant) and a.value == symbol for a in node.args):
                 return True
         elif isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):

@@ -96,7 +96,7 @@ def _told(raised: Raised, reading: Reading) -> Missing | None:
     """What a package's own words say is missing: a requirement, a bound, a name that it gave up."""
     found = bounded(raised.text)
     third = reading.third_party
-    if found is None and third and (symbol := moved(raised.message)):
+    if found is None and third and (symbol := moved(raised.text.strip())):
         place = next((p for p in reversed(reading.places) if p.frame.function == "__getattr__"), third)
         return Missing(kind="attribute", module=_module(place.owner), symbol=symbol)
     bare = raised.exception.rpartition(".")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 _LOOKS = 18
+_NEXT = 4
 
 
 class Search:
@@ -38,8 +39,9 @@ class Search:
         if 0 <= here <= newest and self.has(here):
             return None
         above = ""
-        if here < newest and self.has(newest):
-            above = self._versions[self._boundary(here, newest)]
+        holder = self._newer(here, newest) if here < newest else None
+        if holder is not None:
+            above = self._versions[self._boundary(here, holder)]
         below = ""
         absent = here
         for low in self._steps(here):
@@ -51,6 +53,15 @@ class Search:
                 break
             absent = low
         return (below, above) if below or above else None
+
+    def _newer(self, here: int, newest: int) -> int | None:
+        """A newer version that has it: the newest; where that cannot be told, one of the next series."""
+        state = self.has(newest)
+        if state is not None:
+            return newest if state else None
+        series = [_series(version) for version in self._versions]
+        ends = [at for at in range(here + 1, newest) if series[at] != series[at + 1]]
+        return next((at for at in ends[:_NEXT] if self.has(at)), None)
 
     def edge(self) -> tuple[str, str] | None:
         """With no version in use: the edge nearest to the newest version."""

@@ -11,14 +11,18 @@ from packaging.version import InvalidVersion, Version
 from doctor.errors import IndexUnavailableError
 from doctor.index.index import Index, open_index
 from doctor.index.releases import Release, ReleaseFile, python_allowed
+from doctor.index.wheels import fetch
 from doctor.planned.target import same_version
 from doctor.triage.lookup import Offer, Use
 from doctor.triage.missing import Missing
 from doctor.triage.presence import WheelText, has
+from doctor.triage.sdists import sdist_text
 from doctor.triage.search import Search
 from doctor.triage.statements import still_uses
 
 _SECONDS = 25.0
+_SDIST = 4 * 1024**2
+"""Source archives up to this many bytes are read where a release has no wheel."""
 _AGED = timedelta(days=6 * 365)
 
 
@@ -77,7 +81,9 @@ class IndexLookup:
         try:
             release = next((r for r in self._open().versions(name) if same_version(r.version, version)), None)
             file = _wheel(release, "") if release else None
-            return tuple(self._open().metadata(file).get_all("Requires-Dist") or ()) if file else None
+            if file is None or not file.is_wheel:
+                return None
+            return tuple(self._open().metadata(file).get_all("Requires-Dist") or ())
         except (IndexUnavailableError, KeyError, OSError):
             return None
 
@@ -99,10 +105,10 @@ class IndexLookup:
     def _does_without(self, file: ReleaseFile, use: Use) -> bool | None:
         if time.monotonic() > self._deadline:
             return None
-        wheel = self._open().wheel(file)
-        if use.file not in wheel.names:
+        text = _text(self._open(), file)
+        if use.file not in text.names:
             return None
-        uses = still_uses(wheel.read(use.file).decode("utf-8", "replace"), use)
+        uses = still_uses(text.read(use.file), use)
         return None if uses is None else not uses
 
     def _open(self) -> Index:
@@ -147,6 +153,8 @@ def _aged(wheels: list[tuple[str, ReleaseFile]], version: str) -> bool:
 
 
 def _text(index: Index, file: ReleaseFile) -> WheelText:
+    if not file.is_wheel:
+        return sdist_text(fetch(file, index.transport, index.cache))
     wheel = index.wheel(file)
     return WheelText(names=frozenset(wheel.names), read=lambda name: wheel.read(name).decode("utf-8", "replace"))
 
@@ -154,6 +162,8 @@ def _text(index: Index, file: ReleaseFile) -> WheelText:
 def _wheel(release: Release, python: str) -> ReleaseFile | None:
     """One wheel of a release: for the paste's Python on Linux where there is one, else any."""
     wheels = [file for file in release.files if file.is_wheel]
+    if not wheels:
+        return next((f for f in release.files if f.filename.endswith(".tar.gz") and (f.size or 0) < _SDIST), None)
     tag = f"cp{python.replace('.', '', 1).split('.')[0]}" if python else ""
 
     def rank(file: ReleaseFile) -> tuple[bool, bool, int]:

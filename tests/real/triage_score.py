@@ -8,12 +8,16 @@ cure of a ticket, and confident cures that would not help. Each also per group o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
 
 from doctor.rulebook.load import load_rulebook
 from doctor.triage.answer import answer, scanner
@@ -166,17 +170,26 @@ def _cure(one: Diagnosis, diagnosis: dict[str, Any]) -> bool:
     if not any(pins):
         names = diagnosis["culprits"] or [""]
         return bool(one.advice) or any(names[0] in text for text in ours)
-    for pin in pins:
-        if pin is None:
-            continue
-        up = pin[2] in (">=", ">")
-        for text in ours:
-            match = re.search(rf"(?:^|[\s'\"]){re.escape(pin[1])}(?:[\s'\"]*$|([<>=!~]=?))", text)
-            if match and up == ((match[1] or ">=") in (">=", ">")):
-                return True
-            if match and one.category == "binary_abi":
-                return True
+    for wanted, pin in zip(diagnosis["fix"], pins, strict=True):
+        if pin is not None and any(_agrees(text, wanted, pin) or _same_binary(text, pin, one) for text in ours):
+            return True
     return False
+
+
+def _agrees(text: str, wanted: str, pin: re.Match[str]) -> bool:
+    """An exact version is one of those wanted; a range goes the same way."""
+    match = re.search(rf"(?:^|[\s'\"]){re.escape(pin[1])}(?:[\s'\"]*$|([<>=!~]=?)([\w.]*))", text)
+    if not match:
+        return False
+    with contextlib.suppress(InvalidRequirement, InvalidVersion):
+        requirement = Requirement(wanted)
+        if match[1] == "==" and pin[2] != "==":
+            return requirement.specifier.contains(Version(match[2]), prereleases=True)
+    return (pin[2] in (">=", ">")) == ((match[1] or ">=") in (">=", ">"))
+
+
+def _same_binary(text: str, pin: re.Match[str], one: Diagnosis) -> bool:
+    return one.category == "binary_abi" and re.search(rf"(?:^|[\s'\"]){re.escape(pin[1])}\b", text) is not None
 
 
 def main() -> int:
