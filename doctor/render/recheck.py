@@ -48,8 +48,8 @@ def _rows(found: Rechecked, page: Page) -> Iterator[Row]:
     if not (found.known or found.new or found.unexplained):
         modules = f"{entries_of(verdict)}, {verdict.modules:,} modules followed"
         if verdict.unknown:
-            text = f"nothing was found to fail, but {len(verdict.unknown)} of {entries_of(verdict)} could not be followed"
-            yield from _wrapped(f"{page.symbol('unknown')} {text} to the end", page, "warning")
+            what = f"{len(verdict.unknown)} of {entries_of(verdict)} could not be followed to the end"
+            yield from _wrapped(f"{page.symbol('unknown')} nothing was found to fail, but {what}", page, "warning")
         elif verdict.followed:
             yield from _wrapped(f"{page.symbol('good')} nothing fails ({modules})", page, "good")
         else:

@@ -1,8 +1,8 @@
 """A compatibility table beside the truth: each cell really installed and really imported.
 
-    python -m tests.real.compat FOLDER LEFT RIGHT [--sample N] [--keep torch==2.13.0] [-- OPTIONS OF acdoctor compat]
+    python -m tests.real.compat FOLDER LEFT RIGHT [--size N] [--thin] [--sample N] [--keep torch==2.13.0]
 
-Makes the table with ``acdoctor compat``, then installs for each cell (or a sample of N, drawn with a fixed seed) the
+Makes the cells of the table as ``acdoctor compat`` does (all, or a sample of N drawn with a fixed seed), installs for each the
 very distributions that the cell was judged with into one environment, with uv and without their dependencies, and
 imports the left distribution's modules there in a process of its own. ``--keep`` names distributions that stay at one
 version for all cells (torch: the CPU build), CUDA packages are left out. Rows go to FOLDER/cells.jsonl; a run that is
@@ -16,21 +16,23 @@ import datetime as dt
 import json
 import random
 import re
+import resource
 import sys
 import time
 from pathlib import Path
 
 from doctor.index.index import open_index
-from doctor.stacks.compat import top_modules
+from doctor.rulebook.load import load_rulebook
+from doctor.stacks.compat import Cell, Comparison, Fate, Question, top_modules
+from doctor.stacks.compat_workers import Workers
 from doctor.stacks.from_nothing_interpreter import interpreter_for
+from doctor.stacks.from_nothing_verdict import Subject
 from doctor.stacks.resolution import Wanted
 from doctor.stacks.resolution_kept import KeptResolutions
 from doctor.stacks.resolution_metadata import MetadataReader
 from doctor.system import run
 
 LEFT_OUT = re.compile(r"(nvidia-|triton$|cuda-)")
-BROKEN = ("breaks",)
-WORKING = ("works", "partly")
 
 
 def must(argv: list[str]) -> str:
@@ -40,23 +42,29 @@ def must(argv: list[str]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def table_of(options: argparse.Namespace) -> dict:
-    kept = options.folder / "table.json"
-    if not kept.exists():
-        command = [sys.executable, "-m", "doctor", "compat", options.left, options.right, "--format", "json"]
-        started = time.monotonic()
-        kept.write_text(must([*command, *options.rest]))
-        print(f"table: {time.monotonic() - started:.1f} s")
-    return json.loads(kept.read_text())
+def comparison(options: argparse.Namespace) -> Comparison:
+    """The same tools as the command's."""
+    index = open_index()
+    interpreter, _ = interpreter_for("==3.11.*")
+    rulebook = load_rulebook((), ("breakage", "stack", "native"))
+    today = dt.datetime.now(tz=dt.UTC).date()
+    return Comparison(
+        question=Question(
+            left=options.left, right=options.right, interpreter=interpreter, size=options.size, thin=options.thin
+        ),
+        index=index,
+        resolutions=KeptResolutions(index, MetadataReader(index), today),
+        judge=Workers(index=index, rulebook=rulebook, subject=Subject(interpreter=interpreter)),
+    )
 
 
-def pins_of(cell: dict, table: dict, tools: tuple) -> list[str]:
+def pins_of(cell: Cell, table: Comparison) -> list[str]:
     """What the cell was judged with."""
-    kept, interpreter = tools
-    requirements = (f"{table['left']['name']}=={cell['left']}", f"{table['right']['name']}=={cell['right']}")
-    day = dt.date.fromisoformat(cell["resolved_on"])
-    resolution = kept.resolved(Wanted(requirements=requirements, interpreter=interpreter, day=day))
-    return [p.pin for p in resolution.picked]
+    requirements = (f"{table.left}=={cell.left}", f"{table.right}=={cell.right}")
+    wanted = Wanted(
+        requirements=requirements, interpreter=table.question.interpreter, day=dt.date.fromisoformat(cell.day)
+    )
+    return [p.pin for p in table.resolutions.resolved(wanted).picked]
 
 
 def really(pins: list[str], modules: tuple[str, ...], options: argparse.Namespace) -> tuple[str, str]:
@@ -80,56 +88,58 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("left")
     parser.add_argument("right")
+    parser.add_argument("--size", type=int, default=12)
+    parser.add_argument("--thin", action="store_true")
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--keep", action="append", default=[])
-    place = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    options = parser.parse_args(sys.argv[1:place])
-    options.rest = sys.argv[place + 1 :]
+    options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    table = table_of(options)
-    index = open_index()
-    interpreter, _ = interpreter_for("==3.11.*")
-    tools = KeptResolutions(index, MetadataReader(index), dt.datetime.now(tz=dt.UTC).date()), interpreter
-    cells = [c for c in table["cells"] if c["fate"] != "refused"]
-    random.Random(20261123).shuffle(cells)
-    if options.sample:
-        cells = cells[: options.sample]
-    rows_file = options.folder / "cells.jsonl"
-    known = (
-        {(r["left"], r["right"]): r for r in map(json.loads, rows_file.read_text().splitlines())}
-        if rows_file.exists()
-        else {}
+    table = comparison(options)
+    lefts, rights = table.axes()
+    pairs = [(left, right) for left in lefts for right in rights]
+    random.Random(20261123).shuffle(pairs)
+    pairs = pairs[: options.sample or len(pairs)]
+    started = time.monotonic(), time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    table.fill(pairs)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started[2]
+    print(
+        f"{len(pairs)} of {len(lefts)} x {len(rights)} cells judged in {time.monotonic() - started[0]:.0f} s, "
+        f"{time.process_time() - started[1] + children:.0f} CPU-s",
+        flush=True,
     )
-    candidates = {c.version: c.file for c in index.candidates(table["left"]["name"], interpreter)}
-    for cell in cells:
-        if (cell["left"], cell["right"]) in known:
-            continue
-        pins = pins_of(cell, table, tools)
-        truth, words = really(pins, top_modules(index.wheel(candidates[cell["left"]])), options)
-        row = {"left": cell["left"], "right": cell["right"], "static": cell["fate"], "truth": truth, "words": words}
-        known[row["left"], row["right"]] = row
-        with rows_file.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    report([known[c["left"], c["right"]] for c in cells], {(c["left"], c["right"]): c for c in table["cells"]})
+    rows_file = options.folder / "cells.jsonl"
+    lines = rows_file.read_text().splitlines() if rows_file.exists() else []
+    known = {(r["left"], r["right"]): r for r in map(json.loads, lines)}
+    for pair in pairs:
+        cell = table.cells[pair]
+        if pair not in known and cell.fate is not Fate.REFUSED:
+            wheel = table.index.wheel(table._candidates[table.left][cell.left].file)
+            truth, words = really(pins_of(cell, table), top_modules(wheel), options)
+            known[pair] = {"left": cell.left, "right": cell.right, "truth": truth, "words": words}
+            with rows_file.open("a") as file:
+                file.write(json.dumps(known[pair]) + "\n")
+    report([known[pair] for pair in pairs if pair in known], table)
     return 0
 
 
-def report(rows: list[dict], table: dict[tuple[str, str], dict]) -> None:
-    ran = [r for r in rows if r["truth"] != "not installed"]
-    rows = [{**r, "static": table[r["left"], r["right"]]["fate"]} for r in ran]
-    agree = [
-        r
-        for r in rows
-        if (r["static"] in WORKING and r["truth"] == "works") or (r["static"] in BROKEN and r["truth"] == "fails")
-    ]
-    unknown = [r for r in rows if r["static"] == "unknown"]
-    print(
-        f"{len(rows)} cells run: {len(agree)} agree, {len(unknown)} unknown, {len(rows) - len(agree) - len(unknown)} differ"
-    )
-    for row in rows:
-        if row not in agree:
+def report(rows: list[dict], table: Comparison) -> None:
+    """Who agrees, and each that does not."""
+    counts = {"agree": 0, "unknown": 0, "differ": 0, "not installed": 0}
+    for row in sorted(rows, key=lambda row: (row["left"], row["right"])):
+        fate = table.cells[row["left"], row["right"]].fate
+        if row["truth"] == "not installed":
+            verdict = "not installed"
+        elif fate is Fate.UNKNOWN:
+            verdict = "unknown"
+        else:
+            verdict = "agree" if (fate is not Fate.BREAKS) == (row["truth"] == "works") else "differ"
+        counts[verdict] += 1
+        if verdict != "agree":
             last = row["words"].splitlines()[-1] if row["words"] else ""
-            print(f"  {row['left']} {row['right']}: static {row['static']}, really {row['truth']} {last[:150]}")
+            reason = table.cells[row["left"], row["right"]].reason
+            print(f"  {row['left']} {row['right']}: {fate.value} ({reason[:90]}), really: {row['truth']} {last[:120]}")
+    broken = sum(row["truth"] == "fails" for row in rows)
+    print(f"{len(rows)} cells run, {broken} of them really fail: " + ", ".join(f"{n} {w}" for w, n in counts.items()))
 
 
 if __name__ == "__main__":

@@ -194,6 +194,20 @@ def test_recheck_proposes_a_rule_that_holds_what_it_says(dated, tmp_path):
     assert known.new == ()
 
 
+def test_what_was_not_followed_to_its_end_is_not_called_working(dated, tmp_path):
+    """A published distribution that seems to lack a part of itself: not believed, so nothing is known behind it."""
+    dated.add("2025-01-01", "odd", "1.0", {"odd/__init__.py": "from odd.part import gone\n", "odd/part.py": "x = 1\n"})
+    asked = tmp_path / "r.txt"
+    asked.write_text("odd\n")
+    found = drift(lab_of(dated, asked), FEBRUARY, APRIL)
+    assert found.breaks == ()
+    screen = render_drift(found, (), Page())
+    if found.now.verdict.unknown:
+        assert "but 1 of 1 entry could not be followed to the end" in " ".join(screen.split())
+    else:
+        assert "nothing fails" in screen
+
+
 def test_verdicts_are_kept_and_serve_without_the_index(dated, asked):
     first = drift(lab_of(dated, asked), FEBRUARY, APRIL)
     dated.server.asked.clear()
