@@ -27,7 +27,7 @@ _DEEPEST = 3
 _MOST_PROBES = 1500
 _KINDS = frozenset({"attribute", "name", "module", "argument"})
 _GATE = re.compile(
-    r"version|hasattr|getattr|callable|signature|\bha(?:s|ve)_|support|avail|compat|legacy|installed|platform|os\.name"
+    r"version|hasattr|getattr|callable|signature|(?:\b|_)ha(?:s|ve)_|support|avail|compat|legacy|installed|platform|os\.name"
     r"|(?:^|_)(?:PY|GE|LT|GTE|LE|OLD|NEW)(?:_|\d|\b)|TYPE_CHECKING|parameters|dir\(|[a-z]_?v?\d+(?:_\d+)*\b",
     re.IGNORECASE,
 )
