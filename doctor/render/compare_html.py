@@ -45,7 +45,7 @@ def render_compare_html(analysis: Analysis) -> str:
             body.append(f"<h2>{escape(title)}</h2>{_list(listed)}")
     span = seconds(max(0.0, analysis.ended - analysis.started))
     state = f"{analysis.done} of {analysis.plan.requests} requests in {span}"
-    return html_page("acdoctor compare gpt-oss", f"{subject(analysis)}: {state}", body)
+    return html_page("acdoctor compare gpt-oss", f"{shown(subject(analysis))}: {state}", body)
 
 
 def _list(lines: Iterable[str]) -> str:

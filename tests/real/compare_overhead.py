@@ -1,10 +1,10 @@
-"""What measuring costs, and whether it agrees with guidellm: the same server, the same prompts, in turns.
+"""What measuring costs, and whether it agrees with guidellm: the same server, the same prompts, at the same time.
 
-    python -m tests.real.compare_overhead FOLDER --guidellm PROGRAM [--url URL] [--model NAME] [--levels 1,16] [--rounds 4]
+    python -m tests.real.compare_overhead FOLDER --guidellm PROGRAM [--url URL] [--model NAME] [--levels 1,16] [--n 32] [--count 100]
 
 FOLDER is that of tests/real/gptoss_server.py; its real gpt-oss is served for the time of the run, unless ``--url`` names a
 server (guidellm's own mock server, say, whose answers take a fixed time). ``PROGRAM`` is the ``guidellm`` of an environment
-of its own. A round asks every prompt once with each of the two, the order alternating; compared is the median over rounds.
+of its own. Both ask at the same time; only what ours asked while guidellm measured is compared with it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -37,8 +38,8 @@ from tests.real.gptoss_server import NAME, questions, serving
 JUDGE = Judge.load()
 
 
-def ours(url: str, model: str, n: int, level: int, place: Path) -> tuple[list[tuple[float, int]], float, float]:
-    """(latency, output tokens) of every answer; CPU seconds for a request, all in all; the overhead's share of latency."""
+def ours(url: str, model: str, n: int, level: int, place: Path) -> tuple[list, float, float]:
+    """(start, latency, output tokens, TTFT) of every answer; CPU seconds for a request in all; its share of the latency."""
     rows = [{"question": row["question"], "answer": row["answer"]} for row in questions()]
     (place / "q.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     terms = Terms(levels=(level,), max_tokens=128, plain=0, warm_up=1)
@@ -57,11 +58,13 @@ def ours(url: str, model: str, n: int, level: int, place: Path) -> tuple[list[tu
     client.close()
     assert all(r.ok for r in records), [r.sentence for r in records if not r.ok]
     share = sum(r.cpu for r in records) / sum(r.seconds for r in records)
-    return [(r.seconds, r.completion_tokens or 0) for r in records], spent / len(records), share
+    return [(r.started, r.seconds, r.completion_tokens or 0, r.first_token) for r in records], spent / len(records), share
 
 
 def theirs(program: str, url: str, model: str, n: int, level: int, tokenizer: Path, place: Path):
-    """The same of guidellm, by the exported prompts."""
+    """The same of guidellm, by the exported prompts, repeated: it asks each line once."""
+    prompts = (place / "guidellm.jsonl").read_text().splitlines(keepends=True)
+    (place / "repeated.jsonl").write_text("".join(prompts[i % len(prompts)] for i in range(n)))
     body = {"max_tokens": 128, "temperature": 0.0, "seed": 1}
     backend = {
         "kind": "openai_http",
@@ -71,7 +74,7 @@ def theirs(program: str, url: str, model: str, n: int, level: int, tokenizer: Pa
         "extras": {"body": body},
     }
     command = [program, "run", "--backend", json.dumps(backend), "--profile", f"kind=concurrent,streams={level}"]
-    command += ["--constraint", f"kind=max_requests,count={n}", "--data", f"kind=json_file,path={place / 'guidellm.jsonl'}"]
+    command += ["--constraint", f"kind=max_requests,count={n}", "--data", f"kind=json_file,path={place / 'repeated.jsonl'}"]
     command += ["--tokenizer", f"kind=huggingface_auto,model={tokenizer}", "--disable-console"]
     command += ["--output", f"kind=json,path={place / 'guidellm.json'}"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -82,7 +85,11 @@ def theirs(program: str, url: str, model: str, n: int, level: int, tokenizer: Pa
     (benchmark,) = json.loads((place / "guidellm.json").read_text())["benchmarks"]
     answers = benchmark["requests"]["successful"]
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return [(a["request_latency"], a["output_tokens"]) for a in answers], spent / len(answers), None
+    rows = [
+        (a["request_start_time"], a["request_latency"], a["output_tokens"], (a["time_to_first_token_ms"] or 0) / 1000)
+        for a in answers
+    ]
+    return rows, spent / len(answers)
 
 
 def main() -> None:
@@ -92,41 +99,57 @@ def main() -> None:
     parser.add_argument("--url", default="")
     parser.add_argument("--model", default=NAME)
     parser.add_argument("--levels", default="1,16")
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--n", type=int, default=32)
+    parser.add_argument("--n", type=int, default=32, help="prompts of a run of ours")
+    parser.add_argument("--count", type=int, default=0, help="requests of guidellm")
     chosen = parser.parse_args()
     server = contextlib.nullcontext(chosen.url) if chosen.url else serving(chosen.folder)
     with server as url, tempfile.TemporaryDirectory() as temporary:
         place, tokenizer = Path(temporary), chosen.folder.resolve() / "models" / NAME
         for level in map(int, chosen.levels.split(",")):
-            found: dict[str, list] = {"ours": [], "guidellm": []}
-            ours(url, chosen.model, 4, 1, place)  # the server has answered once, and the prompts are exported
-            ours(url, chosen.model, chosen.n, level, place)
-            for number in range(chosen.rounds):
-                for name in ("ours", "guidellm")[:: 1 if number % 2 else -1]:
-                    if name == "ours":
-                        found[name].append(ours(url, chosen.model, chosen.n, level, place))
-                    else:
-                        found[name].append(theirs(chosen.guidellm, url, chosen.model, chosen.n, level, tokenizer, place))
-            tell(level, found, os.getloadavg()[0])
+            together(chosen, url, level, tokenizer, place)
 
 
-def tell(level: int, found: dict[str, list], load: float) -> None:
-    medians, rates, means = {}, {}, {}
-    for name, rounds in found.items():
-        medians[name] = statistics.median(statistics.median(s for s, _ in answers) for answers, _, _ in rounds)
-        means[name] = statistics.median(statistics.mean(s for s, _ in answers) for answers, _, _ in rounds)
-        rates[name] = statistics.median(statistics.median(t / s for s, t in answers) for answers, _, _ in rounds)
-        cpu = statistics.median(cpu for _, cpu, _ in rounds)
-        share = [share for _, _, share in rounds if share is not None]
-        part = f", {statistics.median(share):.3%} of the latency" if share else ""
-        print(
-            f"{level:3} under way  {name:9} {len(rounds)} x {len(rounds[0][0])} answers  median {medians[name]:.4f} s  mean "
-            f"{means[name]:.4f} s  {rates[name]:.2f} tok/s  CPU {cpu * 1000:.2f} ms a request{part}"
+def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None:
+    """Both ask at the same time, so that whatever else the machine does meets both alike."""
+    stop, mine = threading.Event(), []
+
+    def go_on() -> None:
+        while not stop.is_set():
+            mine.append(ours(url, chosen.model, chosen.n, level, place))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        answers, spent = theirs(chosen.guidellm, url, chosen.model, chosen.count or 60 + 12 * level, level, tokenizer, place)
+    finally:
+        stop.set()
+        thread.join()
+    begin, end = min(a[0] for a in answers), max(a[0] + a[1] for a in answers)
+    inside = [a for run, _, _ in mine for a in run if begin <= a[0] and a[0] + a[1] <= end]
+    cpu = statistics.median(cpu for _, cpu, _ in mine)
+    share = statistics.median(share for _, _, share in mine)
+    tell(level, inside, answers, f"{cpu * 1000:.2f} ms a request ({share:.3%} of the latency), guidellm {spent * 1000:.0f} ms")
+
+
+def tell(level: int, ours_: list, theirs_: list, cpu: str) -> None:
+    numbers = []
+    for name, answers in (("ours", ours_), ("guidellm", theirs_)):
+        seconds = [a[1] for a in answers]
+        found = (
+            statistics.median(seconds),
+            statistics.mean(seconds),
+            statistics.median(a[2] / a[1] for a in answers),
+            statistics.median(a[3] for a in answers if a[3]),
         )
+        numbers.append(found)
+        print(
+            f"{level:3} under way  {name:9} {len(answers):4} answers  median {found[0]:.4f} s  mean {found[1]:.4f} s  "
+            f"{found[2]:.2f} tok/s  TTFT {found[3]:.4f} s"
+        )
+    ratios = [mine / other for mine, other in zip(*numbers, strict=True)]
     print(
-        f"{level:3} under way  ours / guidellm: median {medians['ours'] / medians['guidellm']:.4f}, mean "
-        f"{means['ours'] / means['guidellm']:.4f}, tok/s {rates['ours'] / rates['guidellm']:.4f}   (load {load:.0f})",
+        f"{level:3} under way  ours / guidellm: median {ratios[0]:.4f}, mean {ratios[1]:.4f}, tok/s {ratios[2]:.4f}, TTFT "
+        f"{ratios[3]:.4f}; CPU {cpu} (load {os.getloadavg()[0]:.0f})",
         flush=True,
     )
 

@@ -145,7 +145,8 @@ def hub_rows(name: str, *, subset: str = "", split: str = "", offline: bool = Fa
 
     Raises ``UsageError`` without the ``datasets`` library, ``DatasetError`` with the library's own first line.
     """
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ |= dict.fromkeys(("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"), "1")
+    os.environ["HF_HUB_VERBOSITY"] = "error"
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     why = f"there is no file {name}, and a data set of the Hugging Face hub needs the datasets library"
