@@ -93,6 +93,8 @@ def command(
         arguments=_words(extra),
         untouched=after_fix,
     )
+    if options.batch_sizes and not {recipe.TRAINING, recipe.APPLIANCE}.intersection(options.rungs):
+        raise UsageError(f"--batch-sizes wants a training: --rung {recipe.TRAINING}, or --appliance.")
     if dry_run:
         say(_plan(options, venv, run_dir))
         return 0

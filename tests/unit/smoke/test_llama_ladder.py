@@ -317,6 +317,7 @@ def test_dry_run_does_nothing(stack, tmp_path):
     [
         (("--batch-sizes", "4,x"), "--batch-sizes wants numbers"),
         (("--batch-sizes", "0"), "--batch-sizes wants numbers"),
+        (("--batch-sizes", "4", "--rung", "imports"), "--batch-sizes wants a training"),
         (("--params", "none.yaml"), "which is no file"),
         (("--cszoo", "'"), "--cszoo cannot be split"),
         (("--run-dir", "full"), "is not empty"),
