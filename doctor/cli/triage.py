@@ -13,6 +13,7 @@ from doctor.cli.triage_sources import Source, follow, open_source, read_text
 from doctor.errors import UsageError
 from doctor.probe.redact import Redactor
 from doctor.render.answer import render_answer, render_answer_json
+from doctor.render.clean import clean_answer
 from doctor.render.ticket import render_ticket
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Answer, Knowledge
@@ -83,7 +84,7 @@ def _rendered(found: Answer, form: str, settings: Settings, output: str) -> str:
         from doctor.render.html import render_answer_html  # noqa: PLC0415 - only for those who want it
 
         return render_answer_html(found, redactor)
-    return render_answer(found, page_for(settings, to_file=output not in ("", "-")))
+    return render_answer(clean_answer(found, redactor), page_for(settings, to_file=output not in ("", "-")))
 
 
 def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: str) -> Knowledge:

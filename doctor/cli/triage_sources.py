@@ -15,7 +15,9 @@ from typing import BinaryIO
 from doctor.cli.output import page_for, say
 from doctor.cli.settings import Settings
 from doctor.errors import UsageError
+from doctor.probe.redact import Redactor
 from doctor.render.answer import render_answer
+from doctor.render.clean import clean_answer
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Knowledge
 from doctor.triage.lines import moment
@@ -122,7 +124,7 @@ def follow(source: Source, knowledge: Knowledge, settings: Settings) -> int:
                 read = _more(file, search.feed)
                 if read or not last:
                     found = answer(search.digest(), replace(knowledge, now=datetime.now().astimezone()))
-                    text = render_answer(found, page_for(settings))
+                    text = render_answer(clean_answer(found, Redactor()), page_for(settings))
                     code = found.report().exit_code
                     if text != last:
                         say(("\n" if last else "") + text)
