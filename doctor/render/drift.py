@@ -75,12 +75,15 @@ def _break(one: Break, drift: Drift, page: Page) -> Iterator[Row]:
         yield from _rows(f"{older} on {drift.then.day}, {newer}", page, indent=4)
     if one.pins:
         yield from _rows(f"restored by  {' '.join(one.pins)}", page, "good", indent=4)
-        proof = f"tried: resolved again for {drift.now.day} with it, the failure is gone"
+        how = f"resolved again for {drift.now.day} with it" if one.resolved else "with it, and all else as it is"
+        proof = f"tried: {how}, the failure is gone"
         proof += ", and nothing else fails" if one.clean else "; what is left is told separately"
         also = ", ".join(change_of(m, page) for m in one.also[:4])
         yield from _rows(proof + (f"; also {also}" if also else ""), page, indent=4)
     elif one.culprits:
-        yield from _rows("no single pin restores it", page, indent=4)
+        new = [c.name for c in one.culprits if c.before is None]
+        text = f"without {', '.join(new)} it does not fail" if new else "the older version ends it, but others refuse that"
+        yield from _rows(text, page, indent=4)
     else:
         yield from _rows("none of the differences alone accounts for it", page, indent=4)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from packaging.version import Version
@@ -16,6 +17,7 @@ from doctor.checks.fold import names
 from doctor.errors import IndexUnavailableError
 from doctor.index.releases import Window
 from doctor.model import Finding
+from doctor.rulebook.requirements import UNREADABLE, requirement
 from doctor.stacks.drift_lab import Lab, State, swapped
 from doctor.stacks.resolution import Picked, Resolution, UnresolvableError, end_of
 
@@ -38,7 +40,8 @@ class Break:
     """A failure of the newer side, who brought it, and what takes it back.
 
     ``culprits`` are the distributions that differ (nearly always one); ``first`` is the oldest version of the first
-    of them that fails so, ``first_on`` its ISO date. ``pins`` restore it, '' empty when no pin was found that does;
+    of them that fails so, ``first_on`` its ISO date. ``pins`` restore it, empty when none was found that does and that
+    everybody accepts; ``resolved``: the whole was resolved anew with them, else they took the place of the newer ones;
     ``also`` is what else changes when these are asked for; ``clean`` says that nothing fails with all pins so far.
     """
 
@@ -49,6 +52,7 @@ class Break:
     pins: tuple[str, ...] = ()
     also: tuple[Moved, ...] = ()
     clean: bool = False
+    resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +148,10 @@ class Trial:
     def _with(self, finding: Finding, suspects: Sequence[Moved]) -> Break | None:
         """The break by these suspects; None when their older versions do not end the failure."""
         self.lab.progress("trying " + ", ".join(f"{m.name} {m.before or 'absent'}" for m in suspects))
-        cured = self._cured(suspects)
-        if cured is None or not self._ends(finding, cured):
+        cured, resolved = self._cured(suspects)
+        if not self._ends(finding, cured):
             return None
+        accepted = resolved or self._accepted(cured.resolution, suspects)
         first = self._first_bad(finding, suspects[0]) if len(suspects) == 1 else None
         also = [m for m in moved(self.state.resolution, cured.resolution) if m.name not in {s.name for s in suspects}]
         self.pins.update({m.name: m.before for m in suspects if m.before})
@@ -156,23 +161,37 @@ class Trial:
             culprits=tuple(suspects),
             first=first.version if first else "",
             first_on=first.uploaded if first else "",
-            pins=tuple(f"{m.name}=={m.before}" for m in suspects if m.before),
+            pins=tuple(f"{m.name}=={m.before}" for m in suspects if m.before) if accepted else (),
+            resolved=resolved,
             also=tuple(also),
             clean=not [f for f in cured.verdict.findings if identity(f) not in self.known],
         )
 
-    def _cured(self, suspects: Sequence[Moved]) -> State | None:
-        """The newer side, resolved again with the suspects as they were; swapped alone where nothing is resolved."""
+    def _cured(self, suspects: Sequence[Moved]) -> tuple[State, bool]:
+        """The newer side with the suspects as they were, and whether it was resolved again with them for that."""
         pins = {**self.pins, **{m.name: m.before for m in suspects if m.before}}
         resolution = None
-        if self.now.day != self.lab.today or self.lab.case.installed is None:
-            try:
+        if (self.now.day != self.lab.today or self.lab.case.installed is None) and all(m.before for m in suspects):
+            with suppress(UnresolvableError):
                 resolution = self.lab.resolved(self.now.day, pins)
-            except UnresolvableError:
-                resolution = None
-        if resolution is None or any(m.before is None for m in suspects):
-            resolution = swapped(self.state.resolution, self.then.resolution, [m.name for m in suspects])
-        return State(day=self.now.day, resolution=resolution, verdict=self.lab.judge.verdict(resolution))
+        found = resolution or swapped(self.state.resolution, self.then.resolution, [m.name for m in suspects])
+        return State(day=self.now.day, resolution=found, verdict=self.lab.judge.verdict(found)), resolution is not None
+
+    def _accepted(self, resolution: Resolution, suspects: Sequence[Moved]) -> bool:
+        """Nobody in the set asks for another version of a suspect."""
+        names_ = {m.name for m in suspects}
+        interpreter = self.lab.case.wanted.interpreter
+        for text in (text for picked in resolution.picked for text in picked.requires):
+            try:
+                parsed = requirement(text)
+            except UNREADABLE:
+                continue
+            found = resolution.get(parsed.name) if parsed.name in names_ else None
+            if found is None or (parsed.marker and not self.lab.reader.holds(parsed.marker, "", interpreter)):
+                continue
+            if not parsed.specifier.contains(found.version, prereleases=True):
+                return False
+        return True
 
     def _ends(self, finding: Finding, cured: State) -> bool:
         """The failure is gone, and no other came that was not there before."""

@@ -86,14 +86,17 @@ def swapped(resolution: Resolution, other: Resolution, names: Iterable[str]) -> 
 
 
 def _forced(requirements: tuple[str, ...], pins: Mapping[str, str]) -> tuple[str, ...]:
-    """The requirements, where an exact one of a forced name gives way."""
-    return tuple(text for text in requirements if _name(text) not in pins or "==" not in text) + tuple(
-        f"{name}=={version}" for name, version in pins.items() if _is_exact(name, requirements)
-    )
-
-
-def _is_exact(name: str, requirements: Iterable[str]) -> bool:
-    return any(_name(text) == name and "==" in text for text in requirements)
+    """The requirements, where an exact version of a forced name gives way; extras and markers stay."""
+    found = []
+    for text in requirements:
+        parsed = requirement(text)
+        exact = any(clause.operator == "==" for clause in parsed.specifier)
+        if exact and parsed.name in pins and not parsed.url:
+            extras = f"[{','.join(sorted(parsed.extras))}]" if parsed.extras else ""
+            marker = f" ; {parsed.marker}" if parsed.marker else ""
+            text = f"{parsed.name}{extras}=={pins[parsed.name]}{marker}"  # noqa: PLW2901 - the same one, moved
+        found.append(text)
+    return tuple(found)
 
 
 def _name(text: str) -> str:

@@ -42,7 +42,7 @@ def interpreter_for(python: str, environ: Mapping[str, str] | None = None) -> tu
         if told is not None and wanted.contains(told.interpreter.version, prereleases=True):
             return told.interpreter, ""
     minor = next((m for m in reversed(_MINORS) if m <= sys.version_info[1] and _within(m, wanted)), 0)
-    minor = minor or next((m for m in _MINORS if _within(m, wanted)), sys.version_info[1])
+    minor = minor or next((m for m in range(8, 100) if _within(m, wanted)), sys.version_info[1])
     return made_up(own, minor), f"there is no Python 3.{minor} here: what its standard library lacks is not seen"
 
 

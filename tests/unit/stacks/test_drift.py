@@ -73,6 +73,15 @@ def test_names_who_broke_it_and_the_pin_that_restores_it(dated, asked):
     assert value["breaks"][0]["pins"] == ["bolt==1.0"]
 
 
+def test_a_python_that_is_not_here_is_made_up(dated, asked):
+    text = "import asyncio, json, ssl\nfrom collections import OrderedDict\nimport tomllib\n"
+    dated.add("2025-01-01", "std", "1.0", {"std/__init__.py": text})
+    asked.write_text("app==1.0\nstd\n")
+    found = drift(lab_of(dated, asked, python="==3.99.*"), FEBRUARY, APRIL)
+    assert [one.pins for one in found.breaks] == [("bolt==1.0",)]
+    assert [m.name for m in found.moved] == ["bolt", "free"]
+
+
 def test_nothing_is_said_of_what_works(dated, asked):
     found = drift(lab_of(dated, asked), FEBRUARY, dt.date(2025, 2, 20))
     assert found.breaks == ()
