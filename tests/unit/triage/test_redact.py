@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from planted import CONTEXTS, SECRETS
 
 from doctor.model import DirectUrl, Distribution, Environment, PathEntry, Problem, PthFile
 from doctor.probe.files import DiskFiles
@@ -15,58 +16,6 @@ from doctor.probe.snapshot import dump_snapshot, parse_snapshot, take_snapshot
 
 # The shape of each secret is real, the secret is not; pieces are joined so that no scanner takes them for real ones.
 X = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
-SECRETS = {
-    "hugging face": "hf_" + X,
-    "openai": "sk-proj-" + X,
-    "anthropic": "sk-ant-api03-" + X,
-    "github": "ghp_" + X,
-    "github fine": "github_pat_" + X,
-    "gitlab": "glpat-" + X[:20],
-    "slack": "xoxb-" + "123456789012-" + X[:24],
-    "aws id": "AKIA" + "ABCDEFGHIJKLMNOP",
-    "google": "AIza" + X[:35],
-    "google oauth": "ya29." + X,
-    "jwt": "eyJhbGciOiJIUzI1NiJ9." + X + "." + X,
-    "pypi": "pypi-AgEI" + X,
-    "npm": "npm_" + X[:36],
-    "docker": "dckr_pat_" + X[:27],
-    "databricks": "dapi" + "0123456789abcdef" * 2,
-    "sendgrid": "SG." + X[:22] + "." + X,
-    "telegram": "1234567890:AA" + X[:33],
-    "nvidia": "nvapi-" + X,
-    "groq": "gsk_" + X,
-    "cerebras": "csk-" + X,
-    "globus": "Ag" + X + "abcdefgh",
-    "atlassian": "ATATT3" + X,
-    "digitalocean": "dop_v1_" + "0123456789abcdef" * 4,
-    "webhook": "https://hooks.slack.com/services/T000/B000/" + X[:24],
-}
-CONTEXTS = {
-    "url login": ("index-url = https://bob:hunter2pass@mirror.example/simple", "hunter2pass"),
-    "url token": ("pip install git+https://tok3nvalue99@git.example/x.git", "tok3nvalue99"),
-    "query": ("GET https://x.example/f?X-Amz-Signature=9f8e7d6c5b4a&x=1", "9f8e7d6c5b4a"),
-    "sas": ("https://x.blob.example/c?sv=2020&sig=Zm9vYmFyMTIz%3D", "Zm9vYmFyMTIz"),
-    "bearer": ("Authorization: Bearer 0123456789abcdefABCDEF", "0123456789abcdefABCDEF"),
-    "basic": ("curl -H 'Authorization: Basic dXNlcjpwYXNzd29yZA=='", "dXNlcjpwYXNzd29yZA"),
-    "export": (
-        "export WANDB_API_KEY=0123456789abcdef0123456789abcdef01234567",
-        "0123456789abcdef0123456789abcdef01234567",
-    ),
-    "password": ("password: correct-horse-9", "correct-horse-9"),
-    "json": ('{"access_token": "abcDEF123456", "x": 1}', "abcDEF123456"),
-    "option": ("mysql --password=s3cr3tvalue --host x", "s3cr3tvalue"),
-    "curl": ("curl -u bob:s3cr3tvalue https://x.example", "s3cr3tvalue"),
-    "netrc": ("machine x.example login bob password s3cr3tvalue", "s3cr3tvalue"),
-    "cookie": ("Set-Cookie: session=abcdef0123456789; Path=/", "abcdef0123456789"),
-    "pem": ("-----BEGIN RSA PRIVATE KEY-----\nMIIEabcdef0123\n-----END RSA PRIVATE KEY-----", "MIIEabcdef0123"),
-    "proxy": ("http_proxy=http://alice:pr0xypass@proxy.example:3128", "pr0xypass"),
-    "azure": ("AccountName=x;AccountKey=Zm9vYmFyYmF6MTIzNDU2;EndpointSuffix=y", "Zm9vYmFyYmF6MTIzNDU2"),
-    "mail": ("from: jane.doe+hpc@lab.example.org", "jane.doe"),
-    "home": ('File "/home/janedoe/train.py", line 3; run by janedoe on n1', "janedoe"),
-    "mac home": ("/Users/janedoe/venv/bin/python", "janedoe"),
-    "windows home": (r"C:\Users\janedoe\venv\python.exe", "janedoe"),
-    "prompt": ("janedoe@login1:~$ cszoo fit", "janedoe"),
-}
 
 
 @pytest.mark.parametrize("kind", SECRETS)

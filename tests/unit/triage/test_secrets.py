@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_redact import CONTEXTS, SECRETS
+from planted import CONTEXTS, SECRETS
 
 from doctor.cli.main import run
 
