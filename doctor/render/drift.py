@@ -82,7 +82,8 @@ def _break(one: Break, drift: Drift, page: Page) -> Iterator[Row]:
         yield from _rows(proof + (f"; also {also}" if also else ""), page, indent=4)
     elif one.culprits:
         new = [c.name for c in one.culprits if c.before is None]
-        text = f"without {', '.join(new)} it does not fail" if new else "the older version ends it, but others refuse that"
+        text = f"without {', '.join(new)} it does not fail"
+        text = text if new else "the older version ends it, but other distributions ask for the newer one"
         yield from _rows(text, page, indent=4)
     else:
         yield from _rows("none of the differences alone accounts for it", page, indent=4)

@@ -54,7 +54,9 @@ def comparison(options: argparse.Namespace) -> Comparison:
         ),
         index=index,
         resolutions=KeptResolutions(index, MetadataReader(index), today),
-        judge=Workers(index=index, rulebook=rulebook, subject=Subject(interpreter=interpreter)),
+        judge=Workers(
+            index=index, rulebook=rulebook, subject=Subject(interpreter=interpreter), processes=options.processes
+        ),
     )
 
 
@@ -91,6 +93,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=12)
     parser.add_argument("--thin", action="store_true")
     parser.add_argument("--sample", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", action="append", default=[])
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
