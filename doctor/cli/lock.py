@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from doctor.cli.output import progress, say
-from doctor.cli.settings import current_settings
+from doctor.cli.settings import Settings, current_settings
 from doctor.errors import UsageError
 from doctor.index.index import open_index
 from doctor.render.escape import shown
 from doctor.rulebook.explain import columns
 from doctor.rulebook.known_good import lock_folder
 from doctor.rulebook.load import load_rulebook
+from doctor.rulebook.rules import Rulebook, Stack
 from doctor.stacks.lockfile import (
     ASKED,
     PYLOCK,
@@ -31,17 +32,24 @@ from doctor.stacks.locking import Made, broken_promises, differences, known_stac
 @click.option("--day", metavar="DATE", default="", help="As the index stood at the end of DATE, not on the rule's day.")
 @click.option("--input", "asked", metavar="FILE", default="", help="Resolve this requirements.in.")
 @click.option("--python", metavar="PATH", default="", help="A Python that the set is for, if it is not acdoctor's own.")
+@click.option("--prove", is_flag=True, help="Resolve nothing: follow the imports of the set that is there.")
+@click.option(
+    "--checkout", "--modelzoo", metavar="DIR", default="", help="For --prove: the working copy beside it."
+)
 @click.option("--write", is_flag=True, help="Write the new set where the old one is.")
 @click.option("-o", "--output", metavar="DIR", default="", help="Write the new set into DIR.")
-def lock(stack_id: str, day: str, asked: str, python: str, write: bool, output: str) -> int:
+def lock(stack_id: str, day: str, asked: str, python: str, prove: bool, checkout: str, write: bool, output: str) -> int:
     """Make a stack's known-good set again, and show how it differs from the one that comes with acdoctor.
 
     Resolved with pip-tools on the package index as it stood on that day. Nothing is written without --write or -o.
     Exit code: 0 the same set, 1 it differs or does not keep what the stack says, 2 usage, 3 could not be resolved.
     """
     settings = current_settings()
-    stack = known_stack(load_rulebook(settings.rules, ("stack", "breakage")), stack_id)
+    rulebook = load_rulebook(settings.rules, ("stack", "breakage", "native"))
+    stack = known_stack(rulebook, stack_id)
     folder = lock_folder(stack)
+    if prove:
+        return _prove(stack, rulebook, checkout, settings)
     text = _asked(Path(asked) if asked else folder / ASKED)
     with progress(f"resolving {stack.id}", settings):
         made = make_lock(stack, text, open_index(offline=settings.offline), day, python)
@@ -61,6 +69,25 @@ def lock(stack_id: str, day: str, asked: str, python: str, write: bool, output: 
         f"{day or stack.resolved or 'now'}; {len(rows) or 'no'} differ from the set that comes with acdoctor\n"
     )
     return int(bool(rows or broken))
+
+
+def _prove(stack: Stack, rulebook: Rulebook, checkout: str, settings: Settings) -> int:
+    """Say what the imports of the set's entries would meet."""
+    from doctor.stacks.lock_verdict import prove_lock  # noqa: PLC0415 - the importer, only for those who ask
+
+    with progress(f"following the imports of {stack.id}", settings):
+        known = read_lock(lock_folder(stack) / PYLOCK)
+        proof = prove_lock(stack, known, open_index(offline=settings.offline), rulebook, checkout)
+    for finding in proof.errors:
+        say(f"error: {shown(finding.message)} ({', '.join(finding.subjects)})\n")
+    granted = f"; taken for granted: {', '.join(proof.assumed)}" if proof.assumed else ""
+    say(
+        f"{stack.id}: {len(proof.errors)} errors in {proof.entries} entries, {proof.modules:,} modules followed "
+        f"in the wheels of {len(known.packages)} distributions{granted}\n"
+    )
+    if proof.note:
+        say(f"{shown(proof.note)}\n")
+    return int(bool(proof.errors))
 
 
 def _asked(path: Path) -> str:

@@ -111,7 +111,7 @@ def _pip_tools(url: str, python: str) -> list[str]:
         "--annotation-style=line",
         "--resolver=backtracking",
         "--cache-dir=cache",
-        "--pip-args=--retries 0 --timeout 120 --no-cache-dir",
+        "--pip-args=--prefer-binary --retries 0 --timeout 120 --no-cache-dir",
         f"--index-url={url}",
         f"--output-file={_OUT}",
         f"--constraint={_CURES}",

@@ -33,8 +33,8 @@ from doctor.index.transport import local_path
 from doctor.index.wheels import WheelFiles
 
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
-LARGE = 16 * 1024**2
-"""Bytes from which on a wheel is handed out hollow."""
+LARGE = 32 * 1024**2
+"""Bytes from which on a wheel is handed out hollow; what others are built with (numpy: 18 MB) must stay whole."""
 GLIBC = 28
 """Wheels for glibc 2.28 and older: what runs on the login nodes (Rocky 8) and on everything newer."""
 
