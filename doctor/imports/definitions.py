@@ -5,7 +5,7 @@ from __future__ import annotations
 from doctor.imports.calling import call
 from doctor.imports.expressions import evaluate
 from doctor.imports.lower import Node
-from doctor.imports.machine import Frame, Machine
+from doctor.imports.machine import Frame, Machine, Raised
 from doctor.imports.values import UNKNOWN, Bound, Class, External, Function, Value
 
 
@@ -52,11 +52,9 @@ def _decorate(machine: Machine, decorator: Value, function: Value, frame: Frame,
                 function.kind = kind
                 return function
             return UNKNOWN
-        if decorator.path in _TRANSPARENT or decorator.path.endswith((".setter", ".deleter", ".getter")):
-            return function
-        return UNKNOWN
+        return function if decorator.path in _TRANSPARENT else UNKNOWN
     if isinstance(decorator, Bound) and isinstance(decorator.function, str):
-        return function if decorator.function in {"setter", "getter", "deleter"} else UNKNOWN
+        return decorator.self if decorator.function in {"setter", "deleter"} else UNKNOWN  # still the same property
     if decorator is UNKNOWN:
         if isinstance(function, Class):
             function.opened = function.opened or "a decorator that is not known"
@@ -77,11 +75,18 @@ def make_class(machine: Machine, node: Node, frame: Frame) -> Value:
     chosen = [evaluate(machine, d, frame) for d in decorators]
     values: list[Value] = []
     opened = ""
+    lacking: Raised | None = None
     for b in bases:
         if b[0] == "star":
             opened = "computed bases"
             continue
-        values.append(evaluate(machine, b, frame))
+        try:
+            values.append(evaluate(machine, b, frame))
+        except Raised as raised:
+            if not raised.recorded:
+                raise
+            lacking = lacking or raised  # once the base is there, the body is executed
+            values.append(UNKNOWN)
     given = []
     for key, e in keywords:
         evaluate(machine, e, frame)
@@ -102,6 +107,8 @@ def make_class(machine: Machine, node: Node, frame: Frame) -> Value:
     finally:
         machine.base = outer
         cls.names = names
+    if lacking is not None:
+        raise lacking
     value: Value = cls
     for decorator in reversed(chosen):
         value = _decorate(machine, decorator, value, frame, line)

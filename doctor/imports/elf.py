@@ -7,6 +7,7 @@ fixed bounds, so a hostile file costs no more than a real one.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -82,6 +83,12 @@ def reader_of(files: FileView, path: str) -> Reader:
     return lambda start, length: files.read(path, start + length)[start:]
 
 
+_OTHER_KINDS = re.compile(
+    rb"\s*(?:/\*|(?:INPUT|GROUP|OUTPUT_FORMAT)\b)|!<arch>|\0asm|[\xcf\xce]\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba\xbe"
+)
+"""What may carry the name of a shared library and is whole: a linker script, an archive, a library for another system."""
+
+
 def read_elf(read: Reader) -> Elf:
     """What the file says.
 
@@ -93,7 +100,7 @@ def read_elf(read: Reader) -> Elf:
     if not head:
         raise ElfError("file too short")
     if head[:4] != b"\x7fELF":
-        raise ElfError("invalid ELF header")
+        raise ElfError("a file of another kind" if _OTHER_KINDS.match(head) else "invalid ELF header")
     try:
         return _Parser(read, head).parse()
     except struct.error as error:

@@ -7,7 +7,7 @@ from typing import Any
 from doctor.imports.attributes import ask_object, get_attribute, module_attribute
 from doctor.imports.binding import STAR_LIMIT, bind_name
 from doctor.imports.lower import Node
-from doctor.imports.machine import Failure, Frame, Machine, error_class
+from doctor.imports.machine import Failure, Frame, Machine, Raised, error_class
 from doctor.imports.openness import may_come
 from doctor.imports.values import MISSING, UNKNOWN, Class, External, Instance, List, Module, Value
 
@@ -32,11 +32,20 @@ def run_from(machine: Machine, node: Node, frame: Frame) -> None:
             bind_name(frame, alias or name, UNKNOWN)
         return
     module = machine.import_name(absolute, frame, line)
+    first: Raised | None = None
     for name, alias in names:
         if name == "*":
             _star(machine, module, frame, line)
-        else:
-            bind_name(frame, alias or name, import_from(machine, module, absolute, name, frame, line))
+            continue
+        try:
+            value = import_from(machine, module, absolute, name, frame, line)
+        except Raised as raised:
+            if not raised.recorded:
+                raise
+            first, value = first or raised, UNKNOWN  # once this name is there, the next one is looked for
+        bind_name(frame, alias or name, value)
+    if first is not None:
+        raise first
 
 
 def absolute_name(_machine: Machine, name: str, level: int, frame: Frame) -> str | None:

@@ -108,6 +108,14 @@ def test_what_no_loader_could_load(patient, content, says):
     assert found.severity is (Severity.WARNING if "nowhere" in says else Severity.ERROR)
 
 
+@pytest.mark.parametrize(
+    "content", [b"INPUT (libtbb.so.2)\n", b"/* GNU ld script */\nGROUP ( libc.so.6 )\n", b"!<arch>\n"]
+)
+def test_a_linker_script_is_whole(patient, content):
+    patient.install("pkg==1.0", {"pkg/lib/libtbb.so": content})
+    assert patient.check(native.check) == []
+
+
 @pytest.mark.skipif(not real_libraries(), reason="this Python has its extension modules built in")
 @pytest.mark.parametrize(("size", "loads"), [(0, False), (3, False), (40, False), (3000, False), (None, True)])
 def test_the_real_loader_agrees(patient, size, loads):

@@ -18,6 +18,14 @@ PROGRAMS = {
     "in both functions": ("def f():\n    import gone_a\ndef g():\n    import gone_b\nf()\ng()\n", {"gone_a", "gone_b"}),
     "in a handler that needs more": ("try:\n    import gone_a\nexcept ImportError:\n    import gone_b\n", {"gone_b"}),
     "after a guard": ("try:\n    import broken\nexcept ImportError:\n    broken = None\nimport gone_b\n", {"gone_b"}),
+    "every name of one statement": (
+        "from plain import gone_a, old, gone_b\nimport gone_c\n",
+        {"plain.gone_a", "plain.gone_b", "gone_c"},
+    ),
+    "in the body of a class without its base": (
+        "import plain\nclass A(plain.gone_a):\n    import gone_b\n",
+        {"plain.gone_a", "gone_b"},
+    ),
     "once for two ways": ("import way_a\nimport way_b\n", {"gone_a", "gone_c"}),
 }
 FILES = {
