@@ -1,5 +1,6 @@
 """Secrets of many kinds, as they stand in pastes: none of them is real."""
 
+X = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
 SECRETS = {
     "hugging face": "hf_" + X,
     "openai": "sk-proj-" + X,

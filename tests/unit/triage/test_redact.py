@@ -15,7 +15,6 @@ from doctor.probe.redact import Redactor
 from doctor.probe.snapshot import dump_snapshot, parse_snapshot, take_snapshot
 
 # The shape of each secret is real, the secret is not; pieces are joined so that no scanner takes them for real ones.
-X = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
 
 
 @pytest.mark.parametrize("kind", SECRETS)
