@@ -43,8 +43,8 @@ BROKEN = {
     ),
     "a keyword of a class": ("import provider\ndef f():\n    return provider.Client(proxies=1)\n", "provider.Client(proxies)", 3),
     "a keyword through a class of its own": (
-        "import provider\nclass C(provider.Client):\n    def __init__(self, **k):\n        super().__init__(**k)\n"
-        "def f():\n    return C(proxies=None)\n", "provider.Client(proxies)", 4,
+        "import provider\nclass C(provider.Client):\n    def __init__(self, **k):\n        super().__init__(**k)\ndef f():\n    return C(proxies=None)\n",
+        "provider.Client(proxies)", 4,
     ),
     "an inherited method called with too little": (
         "import provider\nclass C(provider.Client):\n    def f(self):\n        return self.show()\n", "provider.Client.show(context)", 4,
