@@ -321,40 +321,40 @@ class Cases:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, env=env, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        print(f"{used:.1f} CPU-s: {' '.join(command[:4])} ...", file=sys.stderr, flush=True)
+        return used
 
     def fix(self):
         """A repair is kept when the smoke run works, and taken back byte for byte when it does not."""
-        for name, harm in (("fix-kept", None), ("fix-restored", "torch-cirh-opt")):
-            shutil.rmtree(self.work / name, ignore_errors=True)
-            venv = self.copy(name, FIRST["peft"])
-            if harm:
-                (venv / "bin" / harm).unlink()
-            before = listing(venv)
-            began = time.monotonic()
-            command = [*DOCTOR, "fix", str(venv), "--apply", "--yes", "--smoke", "llama-7b", "--format", "json"]
-            done = subprocess.run(
-                command, check=False, capture_output=True, text=True, env=environment(), cwd=self.work
-            )
-            seconds = time.monotonic() - began
-            receipt = (json.loads(done.stdout) if done.stdout.startswith("{") else {}).get("receipt") or {}
-            after = listing(venv)
-            if harm:
-                ok = receipt.get("outcome") == "restored" and before == after and harm in (receipt.get("reason") or "")
-            else:
-                ok = done.returncode == 0 and receipt.get("outcome") == "committed"
-            foreign = len([p for p in after.keys() - before.keys() if "/peft" not in p])
-            self.row(
-                f"fix --smoke, {'restored' if harm else 'kept'}",
-                ok,
-                f"exit {done.returncode}",
-                f"{seconds:.0f} s",
-                receipt.get("outcome"),
-                receipt.get("reason"),
-                f"{foreign} foreign files",
-                "" if ok else done.stderr[-300:],
-            )
-        shutil.rmtree(self.work / "runs", ignore_errors=True)
+        self.fix_smoke("kept", {})
+
+    def fix_undone(self):
+        """What no check can see: every FutureWarning is an error, and `cszoo` raises one when it reads a configuration."""
+        self.fix_smoke("restored", {"PYTHONWARNINGS": "error::FutureWarning"})
+
+    def fix_smoke(self, wanted, variables):
+        shutil.rmtree(self.work / f"fix-{wanted}", ignore_errors=True)
+        venv = self.copy(f"fix-{wanted}", FIRST["peft"])
+        before = listing(venv)
+        began = time.monotonic()
+        command = [*DOCTOR, "fix", str(venv), "--apply", "--yes", "--smoke", "llama-7b", "--format", "json"]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=environment(**variables), cwd=self.work
+        )
+        seconds = time.monotonic() - began
+        receipt = (json.loads(done.stdout) if done.stdout.startswith("{") else {}).get("receipt") or {}
+        after = listing(venv)
+        ok = receipt.get("outcome") == ("committed" if wanted == "kept" else "restored")
+        ok = ok and (before == after if wanted == "restored" else done.returncode == 0)
+        foreign = len([path for path in after.keys() - before.keys() if "/peft" not in path])
+        cells = (
+            receipt.get("outcome"),
+            receipt.get("reason"),
+            f"{foreign} foreign files",
+            "" if ok else done.stderr[-300:],
+        )
+        self.row(f"fix --smoke, {wanted}", ok, f"exit {done.returncode}", f"{seconds:.0f} s", *cells)
 
     def after_fix(self):
         """A repair that stands, and afterwards something else breaks: `smoke --after-fix` takes the repair back."""
@@ -404,6 +404,7 @@ CASES = (
     "sweep",
     "cost",
     "fix",
+    "fix_undone",
     "after_fix",
 )
 
