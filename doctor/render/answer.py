@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from shlex import join
 from typing import Any
 
 from doctor.model import Finding, Fix, Severity
@@ -90,14 +91,18 @@ def facts(one: Diagnosis, answer: Answer) -> Iterator[str]:
 
 
 def command(fix: Fix) -> str:
-    """The command of a fix."""
+    """The command of a fix: what goes, goes first."""
     if fix.command:
         return fix.command
-    if fix.install:
-        return "python -m pip install " + " ".join(fix.install)
-    if fix.reinstall:
-        return "python -m pip install --force-reinstall --no-deps " + " ".join(fix.reinstall)
-    return "python -m pip uninstall " + " ".join(fix.remove)
+    paths = [name for name in fix.remove if "/" in name]
+    names = [name for name in fix.remove if "/" not in name]
+    steps = [
+        ("python -m pip uninstall -y", names),
+        ("rm -r --", paths),
+        ("python -m pip install --force-reinstall --no-deps", fix.reinstall),
+        ("python -m pip install", fix.install),
+    ]
+    return " && ".join(join([*start.split(" "), *what]) for start, what in steps if what)
 
 
 def _timeline(timeline: Timeline, page: Page) -> Iterator[Row]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from doctor.errors import RuleError
 from doctor.model import Environment
-from doctor.rulebook.sources import builtin_directory
+from doctor.rulebook.names import import_names
 from doctor.triage.versions import normal
 
 PROJECT, STDLIB, DISTRIBUTION = "project", "stdlib", "distribution"
@@ -138,12 +135,7 @@ class Names:
 
 def load_names(environment: Environment | None = None, known: Collection[str] = ()) -> Names:
     """The built-in table, and what an environment or a snapshot of one adds; raises ``RuleError``."""
-    place = Path(builtin_directory()) / "names.toml"
-    try:
-        table = tomllib.loads(place.read_text(encoding="utf-8"))["modules"]
-    except (OSError, ValueError, KeyError) as error:
-        raise RuleError("rules/names.toml", "modules", "cannot be read; install acdoctor again") from error
-    return Names(modules=table, installed=_installed_names(environment), known=frozenset(known))
+    return Names(modules=import_names(), installed=_installed_names(environment), known=frozenset(known))
 
 
 def _installed_names(environment: Environment | None) -> dict[str, str]:
