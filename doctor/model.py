@@ -371,7 +371,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The fixes chosen, whether proven, and what was declined and why."""
+    """The fixes chosen, whether proven, and what was declined and why.
+
+    ``rewrite``: files of the environment itself that are made again (pyvenv.cfg, links to its Python).
+    """
 
     changes: tuple[Change, ...] = ()
     reinstall: tuple[str, ...] = ()
@@ -383,11 +386,12 @@ class Plan:
     errors_before: int = 0
     errors_after: int = 0
     safety: Safety = Safety.SAFE
+    rewrite: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Nothing to do."""
-        return not (self.changes or self.reinstall or self.remove_paths)
+        return not (self.changes or self.reinstall or self.remove_paths or self.rewrite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

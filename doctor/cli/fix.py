@@ -21,7 +21,7 @@ from doctor.probe.locate import resolve_environment_path
 from doctor.render.json import render_json
 from doctor.render.plan import render_plan, render_receipt
 from doctor.repair.apply import Proof, carry_out
-from doctor.repair.fix import Proposal, Wish, propose, running
+from doctor.repair.fix import Proposal, Wish, errors, propose, running
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,8 @@ def _go_on(proposal: Proposal, wish: Wish, way: _Way, settings: Settings) -> int
     with telling(settings, way.form) as tell:
         tell("carrying the plan out")
         receipt, after = carry_out(proposal, wish, proof=way.proof)
+    if receipt.outcome == "committed":
+        plan = replace(plan, errors_after=len(errors(after)))
     done: Report = replace(after, plan=plan, receipt=receipt)
     if way.form == "json":
         say(render_json(done))

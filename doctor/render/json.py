@@ -81,6 +81,7 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "changes": [_change(change) for change in plan.changes],
         "reinstall": list(plan.reinstall),
         "remove_paths": list(plan.remove_paths),
+        "rewrite": list(plan.rewrite),
         "cures": list(plan.cures),
         "declined": list(plan.declined),
         "commands": list(plan.commands),

@@ -49,7 +49,7 @@ def _plan(environment: Environment, plan: Plan, page: Page, notes: Sequence[str]
     yield from _steps(plan, page)
     yield from _declined(plan, page)
     yield from _proof(plan, page)
-    if page.verbose or len(plan.changes) + len(plan.reinstall) > 0:
+    if plan.commands and (page.verbose or plan.changes or plan.reinstall):
         yield Row(text="the same by hand:", style="faint")
         for command in plan.commands:
             yield Row(text=f"    {command}", style="faint")
@@ -62,6 +62,8 @@ def _steps(plan: Plan, page: Page) -> Iterator[Row]:
         yield Row(text=f"    {pin.replace('==', '  ')}   installed again")
     for path in plan.remove_paths:
         yield Row(text=f"    {page.path(path)}   removed")
+    for path in plan.rewrite:
+        yield Row(text=f"    {page.path(path)}   made again")
     for cure in plan.cures:
         yield from _lines(f"cures: {cure}", page, "good", indent="    ")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from posixpath import join
 
-from doctor.checks.examine import examine_environment
+from doctor.checks.examine import Options, examine, examine_environment
 from doctor.errors import TransactionError
 from doctor.model import Environment, Receipt, Report
 from doctor.planned.after import After
@@ -16,6 +16,7 @@ from doctor.repair.cost import identity
 from doctor.repair.fingerprint import changed_since, unlike
 from doctor.repair.fix import Proposal, Wish, errors
 from doctor.repair.history import look, prune, standing
+from doctor.repair.revive import Revival, alive, revival_order
 from doctor.repair.scene import Scene
 from doctor.repair.search import Found
 from doctor.repair.transaction import Order, transact
@@ -33,6 +34,8 @@ def carry_out(proposal: Proposal, wish: Wish, *, proof: Proof | None = None) -> 
         TransactionError: refused, and nothing was touched.
         IndexUnavailableError: a wheel could not be had, and nothing was touched.
     """
+    if proposal.revival is not None:
+        return _revive(proposal, proposal.revival, wish, proof)
     found, scene = proposal.found, proposal.scene
     if found is None or scene is None or found.target.empty:
         return Receipt(id="", outcome="nothing"), proposal.report
@@ -53,6 +56,22 @@ def carry_out(proposal: Proposal, wish: Wish, *, proof: Proof | None = None) -> 
     if looked[-1].environment is not None:
         look(scene.environment.path, looked[-1].environment)
     return receipt, looked[-1]
+
+
+def _revive(proposal: Proposal, made: Revival, wish: Wish, proof: Proof | None) -> tuple[Receipt, Report]:
+    """Make the frame of an environment again; kept when its interpreter then starts."""
+
+    def verify() -> str:
+        return alive(made.prefix) or (proof(made.prefix) if proof else None) or ""
+
+    plan = proposal.plan
+    counts = (plan.errors_before, plan.errors_after)
+    with revival_order(made, command=wish.command, because="; ".join(plan.cures), errors=counts) as order:
+        receipt = transact(order, verify, lambda: changed_since(proposal.seen))
+    if receipt.outcome != "committed":
+        return receipt, proposal.report
+    prune(made.prefix)
+    return receipt, examine(made.prefix, Options())
 
 
 def _order(proposal: Proposal, found: Found, scene: Scene, wish: Wish) -> Order:

@@ -22,6 +22,7 @@ from doctor.repair.history import look
 from doctor.repair.moves import subject_name
 from doctor.repair.policy import Policy, make_policy
 from doctor.repair.processes import users_of
+from doctor.repair.revive import Revival, revival
 from doctor.repair.scene import Scene
 from doctor.repair.search import Found, explained, search, search_known, wanted
 from doctor.repair.transaction import recover
@@ -49,7 +50,10 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A plan and what it was made from; ``recovered`` says what an interrupted repair made necessary first."""
+    """A plan and what it was made from; ``recovered`` says what an interrupted repair made necessary first.
+
+    ``revival``: the frame of the environment is made again, and nothing else; the rest is for the next look.
+    """
 
     report: Report
     plan: Plan
@@ -57,6 +61,7 @@ class Proposal:
     scene: Scene | None = None
     seen: Fingerprint
     recovered: str = ""
+    revival: Revival | None = None
 
     @property
     def environment(self) -> Environment:
@@ -111,12 +116,30 @@ def _proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal:
     proposal = patient.examined(patient.options.depth)
     if not any(wanted(f, wish.only) for f in proposal.report.findings):
         return proposal
+    made = revival(patient.environment) if not wish.only else None
+    if made is not None:
+        return replace(proposal, plan=_revived(proposal.report, made), revival=made)
     if patient.environment.interpreter is None:
         reason = "its Python does not start, so nothing can be proven; make the environment again"
         return replace(proposal, plan=replace(proposal.plan, declined=(reason,)))
     scene = _scene(proposal, patient, wish, tools)
     found = search(scene, wish.only)
     return replace(proposal, plan=make_plan(found, scene), found=found, scene=scene)
+
+
+def _revived(report: Report, made: Revival) -> Plan:
+    """The plan that makes the frame again; what else is wrong is seen only when the interpreter starts."""
+    found = [f for f in errors(report) if f.key not in explained(report)]
+    own = [f for f in found if "<environment>" in f.subjects]
+    rest = len(found) - len(own)
+    return Plan(
+        rewrite=made.paths,
+        cures=tuple(f.message for f in own),
+        declined=("the rest is looked at when its Python starts: acdoctor fix again",) if rest else (),
+        proven=True,
+        errors_before=len(errors(report)),
+        errors_after=rest,
+    )
 
 
 def _quick_proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal | None:

@@ -16,14 +16,29 @@ from doctor.repair.scene import Scene
 
 MOST_TRIALS = 30
 """Moves that are examined for one finding."""
-MOST_SECONDS = 300.0
-"""Seconds that the whole search may take."""
+MOST_WORK = 240.0
+"""Seconds of our own work that a search may take; a busy machine does not change the answer."""
+MOST_SECONDS = 900.0
+"""Seconds after which it ends all the same."""
 MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""
 GOOD_ENOUGH = 16
 """Further moves that are looked at once one works, in search of a smaller one."""
 FEW = 4
 """The same when the one that works is a single change."""
+
+
+class Deadline:
+    """When a search has to end, counted from now."""
+
+    def __init__(self) -> None:
+        """Start to count."""
+        self._work, self._time = time.process_time() + MOST_WORK, time.monotonic() + MOST_SECONDS
+
+    @property
+    def passed(self) -> bool:
+        """It is time to end."""
+        return time.process_time() > self._work or time.monotonic() > self._time
 
 
 @dataclass(kw_only=True)
@@ -56,11 +71,11 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
     _accept(_knowncures(state, scene, only, least=2), state, only)
     given_up: set[Identity] = set()
     steps = [state.target.names] if not state.target.empty else []
-    deadline = time.monotonic() + MOST_SECONDS
+    deadline = Deadline()
     unavailable = ""
     for _ in range(MOST_FINDINGS):
         todo = [f for f in _in_turn(state.report) if wanted(f, only) and identity(f) not in given_up]
-        if not todo or time.monotonic() > deadline:
+        if not todo or deadline.passed:
             break
         finding = todo[0]
         scene.progress(f"looking for a cure: {finding.message}")
@@ -177,13 +192,13 @@ def explained(report: Report) -> set[str]:
     return {key for f in report.findings for key in f.explains}
 
 
-def _cure(finding: Finding, state: Found, scene: Scene, deadline: float) -> tuple[Trial | None, str]:
+def _cure(finding: Finding, state: Found, scene: Scene, deadline: Deadline) -> tuple[Trial | None, str]:
     """The cheapest proven move for one finding, or why there is none."""
     best: Trial | None = None
     refused: list[tuple[Move, str]] = []
     examined = first = 0
     for move in moves_for(finding, scene, state.target):
-        if examined >= MOST_TRIALS or time.monotonic() > deadline:
+        if examined >= MOST_TRIALS or deadline.passed:
             break
         if best and examined - first > (FEW if best.cost[:3] <= (0, MOVED, 0) else GOOD_ENOUGH):
             break
