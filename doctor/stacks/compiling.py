@@ -10,13 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from doctor.errors import DoctorError
+from doctor.errors import DoctorError, IndexUnavailableError
 from doctor.index.index import Index
 from doctor.stacks.dated_index import DatedIndex, View
 from doctor.system import Completed, run
 
 PATIENCE_SECONDS = 3600.0
 _TOOLS = ("pip-tools", "pip>=23.2")  # older pip reads the metadata marks of an index page in one form only
+_TELLING = (
+    "ERROR:",
+    "error:",
+    "×",
+    "╰─▶",
+    "Could not find",
+    "There are incompatible",
+    "Because ",
+    "And because",
+    "The conflict",
+)
+_MOST_LINES = 4
 _IN, _CURES, _OUT = "requirements.in", "cures.txt", "requirements.txt"
 
 
@@ -62,6 +74,11 @@ def compile_requirements(question: Question, index: Index) -> Compiled:
         IndexUnavailableError: the index cannot be asked.
         DoctorError: neither resolver can be used here.
     """
+    if index.settings.offline:
+        raise IndexUnavailableError(
+            "Which versions there were on a day only the package index knows, and with --offline it is not asked; the "
+            "set that is there can be used: acdoctor stacks show, acdoctor constraints, acdoctor create --find-links."
+        )
     own = sys.version_info[:2] == question.python
     resolver = "pip-tools" if own or question.interpreter else "uv"
     with tempfile.TemporaryDirectory(prefix="acdoctor-lock-") as folder, DatedIndex(index, question.view) as dated:
@@ -156,7 +173,8 @@ def _environment(folder: str) -> Mapping[str, str]:
 
 
 def _reason(done: Completed) -> str:
-    """The resolver's last words, in one line."""
+    """What the resolver says of the conflict, in one line; its traceback, if any, ends in the error itself."""
     lines = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Traceback", "File ", "raise "))]
-    return " ".join(told[-6:]) or done.failure or f"exit code {done.code}"
+    told = [line for line in lines if line.startswith(_TELLING)]
+    last = [line.rpartition("exceptions.")[2] for line in lines[-1:]]
+    return " ".join((told or last)[:_MOST_LINES]) or done.failure or f"exit code {done.code}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from doctor.checks.examination import Examination
+from doctor.checks.left_out import left_out
 from doctor.checks.stack_pins import check
 from doctor.model import Environment, Finding, Safety, Severity
 from doctor.probe.files import DiskFiles
@@ -85,3 +86,59 @@ def test_what_nearly_is_a_stack() -> None:
     assert finding.severity is Severity.NOTE
     assert finding.message == "looks like r1, but core is 1.1"
     assert findings(env("numpy==1.25.0")) == []
+
+
+def with_set(folder, **pins: str) -> Stack:
+    """The stack with a known-good set beside its rule."""
+    (folder / "stacks").mkdir(parents=True)
+    (folder / "lockfiles" / "r1").mkdir(parents=True)
+    text = "".join(f"{name}=={version} \\\n    --hash=sha256:{'0' * 64}\n" for name, version in pins.items())
+    (folder / "lockfiles" / "r1" / "requirements.txt").write_text(text)
+    return replace(STACK, path=str(folder / "stacks" / "r1.toml"), lockfile="r1")
+
+
+def test_differences_from_the_set_that_no_pin_asks_for_are_notes(tmp_path) -> None:
+    stack = with_set(tmp_path, core="1.0", numpy="1.25.0", pandas="2.2.3", urllib3="1.26.20", six="1.16.0", tqdm="4.1")
+    book = Rulebook(stacks=(stack,))
+    assert findings(env(*HEALTHY, "six==1.16.0", "tqdm==4.1", "pip==25.3"), book) == []
+    found = findings(env(*HEALTHY[:1], "numpy==1.26.4", *HEALTHY[2:], "six==1.17.0", "rich==15.0"), book)
+    assert [(f.severity, f.message) for f in found] == [
+        (Severity.WARNING, "numpy is 1.26.4, but r1 needs 1.25.0"),
+        (Severity.NOTE, "1 of the 6 distributions of r1 are not installed"),
+        (Severity.NOTE, "1 distributions have other versions than the known-good set, where no pin asks"),
+        (Severity.NOTE, "1 distributions are not in the known-good set of r1"),
+    ]
+    assert [f.details[0].split(". ")[0] for f in found[1:]] == ["Absent: tqdm.", "six 1.17.0 (1.16.0)", "rich==15.0"]
+
+
+def test_another_build_of_the_same_release_is_no_difference(tmp_path) -> None:
+    stack = with_set(tmp_path, core="1.0", numpy="1.25.0", pandas="2.2.3", urllib3="1.26.20", six="1.16.0")
+    assert findings(env(*HEALTHY, "six==1.16.0+cpu"), Rulebook(stacks=(stack,))) == []
+
+
+def test_what_was_left_out_on_purpose_is_said_and_not_missed(tmp_path) -> None:
+    stack = with_set(tmp_path, core="1.0", numpy="1.25.0", pandas="2.2.3", urllib3="1.26.20", six="1.16.0")
+    made = replace(env(*HEALTHY), config={"acdoctor-left-out": "six==1.16.0 not-a-pin"})
+    (finding,) = findings(made, Rulebook(stacks=(stack,)))
+    assert finding.message == "1 distributions of r1 were left out on purpose, for the host to bring"
+    assert left_out(made) == {"six": "1.16.0"}
+    assert left_out(replace(env(*HEALTHY, "six==1.16.0"), config=made.config)) == {}
+
+
+def test_who_moved_a_pin_is_named() -> None:
+    environment = env(*HEALTHY[:1], "numpy==1.26.4", *HEALTHY[2:], "newcomer==2.0")
+    needing = tuple(
+        replace(one, requires=("numpy>=1.26",)) if one.name == "newcomer" else one for one in environment.distributions
+    )
+    (finding,) = findings(replace(environment, distributions=needing))
+    assert finding.details[1].startswith("Moved by newcomer==2.0, which asks for numpy>=1.26:")
+
+
+def test_a_stack_that_was_forced_says_what_it_looks_like() -> None:
+    other = replace(STACK, id="r2", detect=("core==2.0",), pins=("core==2.0",))
+    book = Rulebook(stacks=(STACK, other))
+    examination = Examination(environment=env("core==2.0", *HEALTHY[1:]), files=DiskFiles(), rulebook=book, stack=STACK)
+    assert [f.message for f in check(examination)] == [
+        "held to r1 as asked, but it looks like r2",
+        "core is 2.0, but r1 needs 1.0",
+    ]
