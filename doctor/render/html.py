@@ -6,13 +6,14 @@ escaped, and a content security policy forbids everything but the page's own sty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from doctor import __version__
 from doctor.model import Environment, Finding, Fix, Report, Safety, Severity
 from doctor.render.answer import command, facts, roots
 from doctor.render.escape import shown
+from doctor.render.fold import Cause, causes
 from doctor.render.page import counted
 from doctor.triage.diagnosis import Answer
 from doctor.triage.timeline import Timeline, duration
@@ -66,22 +67,19 @@ a{color:var(--note)}
 
 def render_html(report: Report, clean: Clean = str) -> str:
     """A check's report as a page."""
-    errors = sum(f.severity is Severity.ERROR for f in report.findings)
-    title = (
-        "healthy" if not report.findings else f"{counted(len(report.findings), 'finding')}, {counted(errors, 'error')}"
-    )
-    folded = {key for finding in report.findings for key in finding.explains}
+    found = causes(report.findings)
     body: list[str] = []
-    tops = [finding for finding in report.findings if finding.key not in folded]
-    if not tops:
+    if not found and not report.crashed:
         body.append(_card("good", "healthy", "Nothing is wrong", []))
-    for finding in tops:
+    for cause in found:
+        finding = cause.finding
         inside = [*_finding(finding, clean)]
-        below = [other for other in report.findings if other.key in finding.explains]
-        if below:
-            items = "".join(f"<li>{_text(other.message, clean)}</li>" for other in below)
-            inside.append(f"<details><summary>{len(below)} findings follow from it</summary><ul>{items}</ul></details>")
-        body.append(_card(finding.severity.value, finding.severity.value, _text(finding.message, clean), inside))
+        if cause.folded:
+            items = "".join(f"<li>{_text(other.message, clean)}</li>" for other in cause.folded)
+            follow = f"{counted(len(cause.folded), 'more finding')} explained by it"
+            inside.append(f"<details><summary>{follow}</summary><ul>{items}</ul></details>")
+        word = cause.severity.value
+        body.append(_card(word, word, _text(finding.message, clean), inside))
     body += [
         _card(
             "warning",
@@ -93,7 +91,15 @@ def render_html(report: Report, clean: Clean = str) -> str:
     ]
     if report.environment:
         body.append(_environment(report.environment, report.stack, clean))
-    return html_page("acdoctor check", title, body)
+    return html_page("acdoctor check", _title(report, found), body)
+
+
+def _title(report: Report, found: Sequence[Cause]) -> str:
+    """What there is, in numbers; a check that could not finish is no health."""
+    if report.crashed:
+        return "not all checks could finish"
+    counts = ((severity, sum(cause.severity is severity for cause in found)) for severity in Severity)
+    return ", ".join(counted(number, severity.value) for severity, number in counts if number) or "healthy"
 
 
 def render_answer_html(answer: Answer, clean: Clean = str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -182,3 +183,16 @@ def test_a_real_browser_shows_it(tmp_path: Path, width: int, dark: bool) -> None
     assert b"alert(1)" not in re.sub(
         rb"&lt;script&gt;alert\(1\)&lt;/script&gt;|onerror=alert\(1\)&gt;", b"", done.stdout
     )
+
+
+def test_the_page_counts_causes_and_calls_no_crash_healthy() -> None:
+    found = Finding(rule="x", severity=Severity.ERROR, subjects=("a==1",), message="m", evidence=Evidence.STATIC)
+    other = Finding(rule="y", severity=Severity.ERROR, subjects=("b==1",), message="n", evidence=Evidence.STATIC)
+    folded = replace(found, explains=(other.key,))
+    page = render_html(Report(environment=None, stack=None, findings=(folded, other)))
+    assert ">1 error<" in page
+    assert "1 more finding explained by it" in page
+    crashed = render_html(Report(environment=None, stack=None, crashed=(Crash(check="y", reason="r"),)))
+    assert "Nothing is wrong" not in crashed
+    assert "not all checks could finish" in crashed
+    assert "Nothing is wrong" in render_html(Report(environment=None, stack=None))
