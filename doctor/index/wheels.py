@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 import os
 import zipfile
 from contextlib import suppress
@@ -27,6 +28,8 @@ BLOCK = 128 * 1024
 PATIENCE = 24
 """After so many ranged reads of one wheel the rest is fetched, unless it is larger than ``HUGE``."""
 HUGE = 96 * 1024**2
+IN_MEMORY = 64
+"""Blocks of one wheel that are held in memory once they are on the disk: a search opens wheels by the dozen."""
 
 _WHOLE = 200
 
@@ -131,7 +134,7 @@ class RangedFile(io.RawIOBase):
         super().__init__()
         self._file, self._transport, self._cache = file, transport, cache
         self._blocks: dict[int, bytes] = {}
-        self._whole: bytes | None = None
+        self._whole: bytes | mmap.mmap | None = None
         self._position = 0
         self._reads = 0
         self._size = file.size if file.size is not None else self._ask_size()
@@ -168,11 +171,13 @@ class RangedFile(io.RawIOBase):
         """One block, from memory, the cache or the index."""
         if self._whole is not None:
             return self._whole[number * BLOCK : (number + 1) * BLOCK]
-        if number not in self._blocks:
-            self._blocks[number] = self._kept(number) or self._fetched(number)
+        block = self._blocks.pop(number, None) or self._kept(number) or self._fetched(number)
         if self._whole is not None:
             return self._whole[number * BLOCK : (number + 1) * BLOCK]
-        return self._blocks[number]
+        self._blocks[number] = block
+        if len(self._blocks) > IN_MEMORY and self._file.sha256 and self._cache.directory is not None:
+            del self._blocks[next(iter(self._blocks))]  # the one used longest ago; it is on the disk
+        return block
 
     def _kept(self, number: int) -> bytes | None:
         """A block of the cache; a short one is damaged and forgotten."""
@@ -189,7 +194,7 @@ class RangedFile(io.RawIOBase):
         """A block from the index; the whole file when ranges are refused or have become many."""
         self._reads += 1
         if self._reads > PATIENCE and self._size <= HUGE:
-            self._whole = fetch(self._file, self._transport, self._cache)
+            self._whole = _in_place(fetch(self._file, self._transport, self._cache), self._file, self._cache)
             return b""
         start = number * BLOCK
         answer = self._transport.get_range(self._file.url, start, start + self._length(number))
@@ -215,6 +220,18 @@ class RangedFile(io.RawIOBase):
             self._whole = fetch(self._file, self._transport, self._cache)
             return len(self._whole)
         return int(total)
+
+
+def _in_place(body: bytes, file: ReleaseFile, cache: DiskCache) -> bytes | mmap.mmap:
+    """The same bytes where they lie in the cache, so that many opened wheels need no memory; else as they are."""
+    path = whole_path(file, cache)
+    try:
+        if path is None or path.stat().st_size != len(body) or not body:
+            return body
+        with path.open("rb") as opened:
+            return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):
+        return body
 
 
 def _archive(stream: io.BytesIO | io.BufferedReader, file: ReleaseFile) -> zipfile.ZipFile:
