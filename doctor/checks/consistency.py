@@ -7,7 +7,9 @@ vendored copy behind an import hook). The list of recorded files tells which.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
 
 from doctor.checks.contract_words import Blame
 from doctor.model import Distribution, FileView, RecordedFile
@@ -45,6 +47,19 @@ def _damaged(blamed: Blame, recorded: tuple[RecordedFile, ...], files: FileView)
     parent = f"/{root.provider.replace('.', '/')}/"
     concerned = (r.path for r in recorded if r.path.endswith(wanted) or (parent in r.path and r.path.endswith(_CODE)))
     return any(files.facts(path) is None for path in concerned)
+
+
+def is_published(path: str, recorded: Iterable[RecordedFile], files: FileView) -> bool:
+    """The file has the content that its distribution's RECORD tells (PEP 376, PEP 427)."""
+    for each in recorded:
+        algorithm, _equals, digest = each.hash.partition("=")
+        if each.path == path and algorithm == "sha256":
+            try:
+                found = hashlib.sha256(files.read(path)).digest()
+            except OSError:
+                return False
+            return base64.urlsafe_b64encode(found).rstrip(b"=").decode() == digest.rstrip("=")
+    return False
 
 
 def _vendors(module: str, importer: Distribution, recorded: tuple[RecordedFile, ...]) -> bool:

@@ -14,7 +14,7 @@ from doctor.imports.entries import Offer
 from doctor.imports.machine import Failure
 from doctor.imports.owners import Owners
 from doctor.model import Distribution, Environment, Evidence, Finding, Fix, Location, Safety, Severity
-from doctor.rulebook.names import usual_distribution
+from doctor.rulebook.names import usual_distribution, usual_requirement
 
 _SHOWN_CHAIN = 40
 
@@ -35,6 +35,8 @@ class Blame:
     line: int
     internal: bool
     declared: str
+    standard: str = ""  # what lacks something is this Python itself: its version
+    intact: bool = False  # the failing file is as it was published
 
     @property
     def provider_installed(self) -> bool:
@@ -69,7 +71,32 @@ def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
         line=line,
         internal=internal,
         declared=declared,
+        standard=_standard(root, provider, environment),
     )
+
+
+_REMOVED = {
+    "3.9": "dummy_threading _dummy_thread",
+    "3.10": "formatter parser symbol macpath",
+    "3.11": "binhex",
+    "3.12": "asynchat asyncore distutils imp smtpd",
+    "3.13": "aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes sndhdr "
+    "spwd sunau telnetlib uu xdrlib",
+}
+"""Modules that left the standard library, by the release without them ("What's New in Python", PEP 594, PEP 632)."""
+
+
+def removed_in(module: str) -> str:
+    """The first release of Python without a module that once was its own; '' for any other."""
+    return next((release for release, names in _REMOVED.items() if module in names.split()), "")
+
+
+def _standard(root: Failure, provider: Distribution | None, environment: Environment) -> str:
+    interpreter = environment.interpreter
+    top = root.provider.partition(".")[0]
+    if interpreter is None or provider is not None or root.kind not in {"name", "attribute", "module", "argument"}:
+        return ""
+    return ".".join(interpreter.version.split(".")[:2]) if top in interpreter.stdlib or removed_in(top) else ""
 
 
 def _provider(root: Failure, owners: Owners) -> Distribution | None:
@@ -146,7 +173,11 @@ def describe(failure: Failure, blamed: Blame, met: tuple[Offer, ...], severity: 
     root = failure.root
     importer = _pin(blamed.importer) or root.site_path or root.path
     subjects = [importer]
-    if not blamed.internal and (blamed.provider is not None or root.kind not in {"raised", "stdlib"}):
+    if (
+        not blamed.internal
+        and not blamed.standard
+        and (blamed.provider is not None or root.kind not in {"raised", "stdlib"})
+    ):
         subjects.append(_pin(blamed.provider) or blamed.provider_name)
     return Finding(
         rule="import-contract",
@@ -171,8 +202,10 @@ def _shown(distribution: Distribution | None, otherwise: str) -> str:
 
 
 def _headline(root: Failure, blamed: Blame) -> str:
-    importer = _shown(blamed.importer, "the program")
+    importer = _shown(blamed.importer, root.module if root.module != "<entry>" else "the command")
     provider = _shown(blamed.provider, blamed.provider_name)
+    if root.kind == "syntax" and blamed.intact:
+        return f"{importer} is not for this Python: {root.symbol} is no valid source there ({root.message})"
     if root.kind == "syntax":
         return f"{importer} is damaged: {root.symbol} is no valid Python ({root.message})"
     if root.kind == "native":
@@ -181,6 +214,10 @@ def _headline(root: Failure, blamed: Blame) -> str:
         return f"{importer} is incomplete or mixed with another version: {_lack(root)}"
     if root.kind == "stdlib":
         return f"{importer} needs {root.symbol}, which this Python was built without"
+    if blamed.standard:
+        release = removed_in(root.symbol.partition(".")[0])
+        since = f" (Python {release} removed it)" if release else ""
+        return f"{importer} does not work with Python {blamed.standard}: {_lack(root)}{since}"
     if blamed.provider is None:
         what = root.symbol if root.symbol == provider else f"{root.symbol} of {provider}"
         return f"{importer} needs {what}, which is not installed"
@@ -227,6 +264,8 @@ def relative_place(path: str, distribution: Distribution | None) -> str:
 
 
 def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
+    if blamed.standard or (root.kind == "syntax" and blamed.intact):
+        return []
     if root.kind in {"syntax", "file"} or blamed.internal:
         owner = blamed.provider or blamed.importer
         return (
@@ -235,6 +274,6 @@ def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
             else []
         )
     if blamed.provider is None and root.kind in {"module", "metadata"}:
-        wanted = blamed.declared or blamed.provider_name
+        wanted = usual_requirement(root.symbol) or blamed.declared or blamed.provider_name
         return [Fix(install=(wanted,), safety=Safety.UNSAFE, because=f"it brings {root.symbol}")]
     return []

@@ -164,6 +164,7 @@ _RELATIONS: tuple[tuple[Choice, Choice, Callable[[Finding, Finding], bool]], ...
     (_is(CONTRACT, worst=True), _needs_two, _unmet_requirement),
     (_is(CONTRACT, worst=True), lambda f: f.evidence is Evidence.RULE, _same_break),
     (_is_rule, _is("stack-pins", "requirement"), _known_break),
+    (_is_rule, lambda f: f.rule == CONTRACT and f.severity is not Severity.ERROR, _known_break),
     (_is("duplicate"), _is("files", "metadata", "shared-files", "leftover"), _twice_installed),
     (_is("shared-files"), lambda f: f.rule == "files" and bool(f.covers), _overwritten),
     (_is("native"), lambda f: f.rule == "files" and bool(f.covers), _same_files),

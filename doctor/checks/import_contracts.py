@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from doctor.checks.call_contracts import call_findings
-from doctor.checks.consistency import doubtful
+from doctor.checks.consistency import doubtful, is_published
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.checks.examination import Examination
 from doctor.errors import UsageError
@@ -128,6 +128,9 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
     for failure in followed.failures:
         met = tuple(by_module[e] for e in failure.entries if e in by_module)
         blamed = blame(failure, owners, examination.environment)
+        if failure.root.kind == "syntax" and blamed.importer is not None:
+            recorded = examination.records.get(blamed.importer.metadata_path, ())
+            blamed = replace(blamed, intact=is_published(failure.root.path, recorded, examination.files))
         severity = _severity(blamed, met, examination.files)
         if doubtful(blamed, examination.records, examination.files):
             continue
@@ -157,7 +160,9 @@ def _severity(blamed: Blame, met: tuple[Offer, ...], files: FileView) -> Severit
     """How certain it is that this failure is one that users meet; None: not worth a word."""
     if blamed.failure.kind == "exit":
         return None
-    strong = blamed.provider_installed or blamed.declared or blamed.internal
+    # a command that was published without the module it starts is nobody's business
+    empty = blamed.importer is None and blamed.provider is not None and all(o.kind == "script" for o in met)
+    strong = not empty and bool(blamed.provider_installed or blamed.declared or blamed.internal)
     if any(o.primary and o.kind in {"module", "program"} and (o.wanted or strong) for o in met):
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):

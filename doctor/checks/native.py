@@ -75,12 +75,14 @@ def _judged(compiled: Compiled, inspector: NativeInspector, drivers: dict[str, s
         yield _finding(compiled, damaged, Severity.ERROR, f"{named(distribution)} is damaged")
     modules = [path for path in compiled.modules if path not in damaged]
     strange = f"{named(distribution)} cannot be loaded on this machine"
-    if foreign := _troubles(modules, inspector.wrong_machine):
+    foreign = _troubles(modules, inspector.wrong_machine)
+    # built for several machines, and for this one too: which of them is imported the contracts tell
+    if foreign and len(foreign) == len(modules):
         yield _finding(compiled, foreign, Severity.ERROR, strange)
     older = Fix(
         install=(f"{distribution.name}<{distribution.version}",), because="older builds ask for older libraries"
     )
-    if too_new := _troubles(modules, inspector.too_new_for_libc):
+    if too_new := _troubles([p for p in modules if p not in foreign], inspector.too_new_for_libc):
         yield replace(_finding(compiled, too_new, Severity.ERROR, strange), fixes=(older,))
     judged = damaged.keys() | foreign.keys() | too_new.keys()
     whole = [path for path in compiled.files if path not in judged]

@@ -76,7 +76,7 @@ def failing_calls(look: Look) -> tuple[Failure, ...]:
                 break
             for failure in _probe(machine, spans, index):
                 if _counts(failure, owner, look.owner) and not (
-                    _is_compiled_in(machine, failure) or _is_gated(module, failure, machine.undecided)
+                    _may_be_there(machine, failure) or _is_gated(module, failure, machine.undecided)
                 ):
                     found.setdefault((failure.root.symbol, failure.root.path), failure)
             for each, opened in standing:
@@ -97,13 +97,34 @@ def _counts(failure: Failure, owner: str, owner_of: Callable[[str], str]) -> boo
     return root.kind in _KINDS and owner_of(root.path) == owner and bool(provider) and provider != owner
 
 
-def _is_compiled_in(machine: Machine, failure: Failure) -> bool:
-    """Compiled code of the provider may add the name: its own Python code speaks of ``module.name``."""
+def _is_bound_elsewhere(provider: Module, name: str) -> bool:
+    word = re.escape(name.encode())
+    bound = (
+        rb"(?m)^[ \t]+(?:[^\n#]*\bimport\b[^\n#]*\b"
+        + word
+        + rb"\b|"
+        + word
+        + rb"[ \t]*(?:[=,]|$)|(?:def|class)[ \t]+"
+        + word
+        + rb"\b)"
+    )
+    return provider.source is not None and re.search(bound, provider.source) is not None
+
+
+def _may_be_there(machine: Machine, failure: Failure) -> bool:
+    """The provider may have the name at another time.
+
+    It binds it on a path that was not taken (an optional part of it that is not installed), or compiled code adds it:
+    then its own Python code speaks of ``module.name``.
+    """
     root = failure.root
     if root.kind not in {"attribute", "name"}:
         return False
     package = root.provider.partition(".")[0]
     own = [m for n, m in machine.modules.items() if n.partition(".")[0] == package and isinstance(m, Module)]
+    provider = machine.modules.get(root.provider)
+    if isinstance(provider, Module) and _is_bound_elsewhere(provider, root.symbol.rpartition(".")[2]):
+        return True
     if not any(m.spec.kind == "native" for m in own):
         return False
     word = re.compile(rb"\b" + re.escape(".".join(root.symbol.split(".")[-2:]).encode()) + rb"\b")

@@ -16,12 +16,22 @@ from doctor.rulebook.sources import builtin_directory
 @functools.cache
 def import_names() -> Mapping[str, str]:
     """Module -> normalized name of the distribution that brings it; raises ``RuleError`` when the table is damaged."""
+    return {module: str(canonicalize_name(name)) for module, name in _table("modules").items()}
+
+
+def usual_requirement(module: str) -> str:
+    """The requirement (PEP 508) of a module that the newest releases of its distribution do not have; '' for others."""
+    return _table("requirements").get(module.partition(".")[0], "")
+
+
+@functools.cache
+def _table(name: str) -> Mapping[str, str]:
     path = Path(builtin_directory()) / "names.toml"
     try:
-        table = tomllib.loads(path.read_text("utf-8"))["modules"]
+        table: Mapping[str, str] = tomllib.loads(path.read_text("utf-8"))[name]
     except (OSError, ValueError, KeyError) as error:
-        raise RuleError("rules/names.toml", "modules", "cannot be read; install acdoctor again") from error
-    return {module: str(canonicalize_name(name)) for module, name in table.items()}
+        raise RuleError("rules/names.toml", name, "cannot be read; install acdoctor again") from error
+    return table
 
 
 def usual_distribution(module: str, *, shared: int = 0) -> str:

@@ -79,7 +79,8 @@ def test_a_break_behind_one_in_another_distribution_is_found_too(patient):
 
 
 def test_two_hundred_modules_behind_one_damaged_file_are_one_finding(patient):
-    provider(patient, **{"provider/core.py": "def broken(:\n"})
+    provider(patient, **{"provider/core.py": "def whole():\n    pass\n"})
+    patient.write("provider/core.py", "def broken(:\n")
     modules = {f"user/m{n}.py": "from provider.core import thing\nimport provider.core\n" for n in range(200)}
     start = "".join(f"from user import m{n}\n" for n in range(200))
     patient.install("user==2.0", {"user/__init__.py": start, **modules}, ["provider"])
@@ -90,6 +91,44 @@ def test_two_hundred_modules_behind_one_damaged_file_are_one_finding(patient):
     assert finding.where.path == "provider/core.py"
     assert any("21 entries" in line for line in finding.details), finding.details
     assert [fix.reinstall for fix in finding.fixes] == [("provider==1.0",)]
+
+
+def test_source_for_another_python_is_not_called_damaged(patient):
+    patient.install("ancient==1.0", {"ancient/__init__.py": "from ancient import old\n", "ancient/old.py": "print 1\n"})
+    (finding,) = found(patient)
+    assert "is not for this Python" in finding.message
+    assert finding.severity is Severity.ERROR
+    assert finding.fixes == ()
+
+
+def test_what_python_itself_lacks_is_laid_to_python(patient):
+    source = "import asyncio\n@asyncio.vanished\ndef f():\n    pass\n"
+    patient.install("ancient==1.0", {"ancient/__init__.py": source})
+    (finding,) = found(patient)
+    assert finding.subjects == ("ancient==1.0",)
+    assert "does not work with Python 3" in finding.message
+
+
+def test_an_optional_part_of_what_others_ask_for_is_a_note(patient):
+    """As matplotlib-inline beside an ipython without matplotlib."""
+    patient.install("shell==1.0", {"shell/__init__.py": ""}, ["plots"])
+    patient.install("plots==1.0", {"plots/__init__.py": "import nowhere\n"})
+    (finding,) = found(patient)
+    assert finding.severity is Severity.NOTE
+
+
+def test_a_module_kept_for_old_programs_is_a_note(patient):
+    provider(patient)
+    gone = "from warnings import warn\nwarn('user.old has moved to provider.gone')\nfrom provider.gone import *\n"
+    patient.install("user==2.0", {"user/__init__.py": "", "user/old.py": gone}, ["provider"])
+    (finding,) = found(patient)
+    assert finding.severity is Severity.NOTE
+
+
+def test_what_the_newest_release_dropped_is_asked_for_by_version(patient):
+    patient.install("user==2.0", {"user/__init__.py": "import pkg_resources\n"}, ["setuptools"])
+    contract = next(f for f in found(patient) if f.symbol == "pkg_resources")
+    assert contract.fixes[0].install == ("setuptools<82",)
 
 
 def test_guarded_and_unreached_breaks_are_silent(patient):
