@@ -131,7 +131,8 @@ def _phases(phases: Sequence[Phase]) -> Iterator[Row]:
     table = [("resolved on", *columns, "state")]
     for phase in phases:
         versions = dict(phase.versions)
-        state = "; ".join(_short(finding) for finding in phase.findings) or "works"
+        unknown = f"{len(phase.unknown)} entries not followed to the end" if phase.unknown else "works"
+        state = "; ".join(_short(finding) for finding in phase.findings) or unknown
         table.append((f"{phase.since} .. {phase.until}", *(_range(versions[c]) for c in columns), state))
     sizes = [max(len(row[place]) for row in table) for place in range(len(table[0]) - 1)]
     for number, row in enumerate(table):
@@ -239,4 +240,5 @@ def _phase(phase: Phase) -> dict[str, Any]:
         "until": phase.until.isoformat(),
         "versions": {name: list(versions) for name, versions in phase.versions},
         "findings": [_finding(f) for f in phase.findings],
+        "unknown": list(phase.unknown),
     }

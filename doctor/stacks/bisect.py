@@ -29,12 +29,16 @@ Signature = frozenset[tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """Days on which the same failures are met; ``versions`` are those of the distributions that failures ever name."""
+    """Days on which the same failures are met; ``versions`` are those of the distributions that failures ever name.
+
+    ``unknown`` are entries that could not be followed to their end on these days.
+    """
 
     since: dt.date
     until: dt.date
     versions: tuple[tuple[str, tuple[str, ...]], ...]
     findings: tuple[Finding, ...]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -127,13 +131,17 @@ class Timeline:
         return right
 
     def _signature(self, day: dt.date) -> Signature:
-        return frozenset(identity(finding) for finding in self._known[day].findings)
+        verdict = self._known[day]
+        unknown = ("unknown", *sorted(verdict.unknown)) if verdict.unknown else None
+        return frozenset(filter(None, (unknown, *(identity(finding) for finding in verdict.findings))))
 
     def _phase(self, since: dt.date, until: dt.date) -> Phase:
         inside = [day for day in sorted(self._known) if since <= day <= until]
         seen = {name: tuple(dict.fromkeys(self._versions(name, inside))) for name in sorted(self.watched)}
         verdict = self._known[inside[-1]]
-        return Phase(since=since, until=until, versions=tuple(seen.items()), findings=verdict.findings)
+        return Phase(
+            since=since, until=until, versions=tuple(seen.items()), findings=verdict.findings, unknown=verdict.unknown
+        )
 
     def _versions(self, name: str, days: Iterable[dt.date]) -> Iterable[str]:
         for day in days:
