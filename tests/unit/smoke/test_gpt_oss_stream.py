@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.smoke.judging import Answer, Judge
 from doctor.smoke.service_stream import events, read_body, read_stream
 
 JUDGE = Judge.load()
+QUICK = settings(deadline=None, database=None, max_examples=80)
 OK = Answer(method="POST", url="https://host/v1/chat/completions", status=200, content_type="text/event-stream")
 
 
@@ -44,6 +45,7 @@ def cut(data, places):
     ]
 
 
+@QUICK
 @given(st.lists(st.integers(0, len(STREAM)), max_size=30))
 def test_where_a_stream_is_cut_does_not_matter(places):
     draft = read_stream(cut(STREAM, places))
@@ -68,6 +70,7 @@ def test_a_last_event_without_an_empty_line_counts():
     assert list(events([(1.0, b"data: a\ndata: b")])) == [(1.0, "a\nb")]
 
 
+@QUICK
 @given(st.binary(max_size=400))
 def test_any_bytes_end_in_a_draft_and_a_verdict(data):
     draft = read_stream([(0.0, data)])
@@ -106,6 +109,7 @@ JSON = st.recursive(
 )
 
 
+@QUICK
 @given(JSON)
 def test_any_json_ends_in_a_draft_and_a_verdict(data):
     body = json.dumps(data)
