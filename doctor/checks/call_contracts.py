@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.imports.contracts import Followed
-from doctor.imports.machine import Failure
+from doctor.imports.failures import Failure
 from doctor.imports.owners import Owners
 from doctor.model import Environment, Finding, Severity
 

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from doctor.imports.entries import Offer
-from doctor.imports.machine import Failure
+from doctor.imports.failures import Failure
 from doctor.imports.owners import Owners
 from doctor.model import Distribution, Environment, Evidence, Finding, Fix, Location, Safety, Severity
 from doctor.rulebook.names import usual_distribution, usual_requirement

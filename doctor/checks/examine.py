@@ -62,7 +62,7 @@ def examine(path: str, options: Options) -> Report:
 def _recalled_or_examined(environment: Environment, options: Options) -> Report:
     """The verdict of the last time if it would be the same again, else a new one, which is kept for the next time."""
     place = verdicts.place_of(environment, options)
-    known = verdicts.recalled(place, environment) if place else None
+    known = verdicts.recalled(place, environment) if place and not options.fresh else None
     if known is not None:
         return replace(known, fail_on=options.fail_on)
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415 - see above

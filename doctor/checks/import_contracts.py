@@ -21,8 +21,8 @@ from doctor.checks.examination import Examination
 from doctor.errors import UsageError
 from doctor.imports.contracts import Followed, Question, assumed_roots, follow
 from doctor.imports.entries import Offer, latent_offers, offers
+from doctor.imports.failures import Failure
 from doctor.imports.finder import Finder
-from doctor.imports.machine import Failure
 from doctor.imports.owners import Owners
 from doctor.imports.store import open_database
 from doctor.imports.surroundings import surroundings_of

@@ -57,7 +57,7 @@ def place_of(environment: Environment, options: Options) -> Place | None:
         RuleError: a place of rules that the options name cannot be used.
     """
     folder = cache_directory(os.environ)
-    if not folder or options.fresh or options.depth is not Depth.STANDARD:
+    if not folder or options.depth is not Depth.STANDARD:
         return None
     interpreter: object = None
     if environment.interpreter is not None:

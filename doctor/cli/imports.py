@@ -16,7 +16,7 @@ from doctor.cli.settings import current_settings
 from doctor.errors import UsageError
 from doctor.imports.contracts import Followed, Verdict
 from doctor.imports.entries import Offer
-from doctor.imports.machine import Failure
+from doctor.imports.failures import Failure
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.probe.locate import resolve_environment_path

@@ -13,7 +13,8 @@ from doctor.imports.classes import (
     public_name,
     resolution_order,
 )
-from doctor.imports.machine import Failure, Frame, Machine, Raised, error_class
+from doctor.imports.failures import Failure, Raised, error_class
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.openness import may_come, never_given
 from doctor.imports.values import (
     MISSING,
@@ -64,7 +65,7 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
             return Bound(name, value)
         return value.names.get(name, UNKNOWN)
     if isinstance(value, List | Dict | Set | str | bytes | tuple):
-        from doctor.imports.containers import value_attribute  # noqa: PLC0415
+        from doctor.imports.methods import value_attribute  # noqa: PLC0415
 
         return value_attribute(value, name)
     if isinstance(value, Opaque):

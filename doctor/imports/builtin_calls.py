@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from doctor.imports.calling import call
 from doctor.imports.containers import iterate
-from doctor.imports.expressions import make_set
-from doctor.imports.machine import Failure, Frame, Handler, Machine, error_class
+from doctor.imports.displays import make_set
+from doctor.imports.failures import Failure, error_class
+from doctor.imports.machine import Frame, Handler, Machine
 from doctor.imports.values import UNKNOWN, Dict, List, Opaque, Set, Value, const, truth
 
 
@@ -37,7 +38,7 @@ def _sequence(kind: str) -> Handler:
 
 
 def _dict(machine: Machine, args: list[Value], kwargs: dict[str, Value], frame: Frame, _line: int) -> Value:
-    from doctor.imports.containers import call_method  # noqa: PLC0415
+    from doctor.imports.methods import call_method  # noqa: PLC0415
 
     made = Dict({})
     call_method(machine, made, "update", args, kwargs, frame)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from doctor.imports.attributes import name_module
 from doctor.imports.classes import class_lookup, is_exception, is_open_class, public_name, resolution_order
+from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.lower import FunctionBody, NotPythonError
-from doctor.imports.machine import CALL_DEPTH, CALL_STEPS, Failure, Frame, Machine, Raised, error_class
+from doctor.imports.machine import CALL_DEPTH, CALL_STEPS, Frame, Machine
 from doctor.imports.values import (
     UNKNOWN,
     Bound,
@@ -39,7 +40,7 @@ def call(
     """Call a value; ``exact`` is False when not all arguments are known. Raises ``Raised``."""
     if isinstance(function, Bound):
         if isinstance(function.function, str):
-            from doctor.imports.containers import call_method  # noqa: PLC0415
+            from doctor.imports.methods import call_method  # noqa: PLC0415
 
             return (
                 call_method(machine, function.self, function.function, args, dict(kwargs), frame) if exact else UNKNOWN

@@ -6,8 +6,9 @@ from typing import Any
 
 from doctor.imports.calling import call
 from doctor.imports.classes import class_lookup
+from doctor.imports.failures import Raised
 from doctor.imports.lower import Node
-from doctor.imports.machine import Frame, Machine, Raised
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bounded, Class, Function, Instance, Opaque, Value, truth
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from doctor.imports import versions
 from doctor.imports.deferred import Look, failing_calls
+from doctor.imports.failures import Failure, Raised
 from doctor.imports.finder import Finder, Spec
-from doctor.imports.machine import Failure, Frame, Machine, Raised, Surroundings, override
+from doctor.imports.loading import override
+from doctor.imports.machine import Frame, Machine, Surroundings
 from doctor.imports.store import Database, SummaryStore
 from doctor.imports.values import Bounded, Module
 from doctor.model import Environment, FileView

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from doctor.imports.calling import function_body
-from doctor.imports.machine import CALL_DEPTH, Failure, Frame, Machine, Raised
+from doctor.imports.failures import Failure, Raised
+from doctor.imports.machine import CALL_DEPTH, Frame, Machine
 from doctor.imports.signs import overrides, signs
 from doctor.imports.statements import run_block
 from doctor.imports.values import UNKNOWN, Bounded, Class, Instance, Module, Value

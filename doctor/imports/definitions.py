@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from doctor.imports.calling import call
 from doctor.imports.expressions import evaluate
+from doctor.imports.failures import Raised
 from doctor.imports.lower import Node
-from doctor.imports.machine import Frame, Machine, Raised
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bound, Class, External, Function, Value
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from doctor.imports.binding import bind_name
 from doctor.imports.classes import class_of_exception
 from doctor.imports.expressions import evaluate
+from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.lower import Node
-from doctor.imports.machine import Failure, Frame, Machine, Raised, error_class
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bounded, Class, External, Instance, Value
 
 

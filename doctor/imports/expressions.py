@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from doctor.imports.comprehensions import evaluate_comprehension
+from doctor.imports.containers import item
+from doctor.imports.displays import evaluate_dict, evaluate_list, evaluate_set, evaluate_tuple
+from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.lower import Node
-from doctor.imports.values import (
-    MISSING,
-    UNKNOWN,
-    Bounded,
-    Dict,
-    External,
-    Function,
-    List,
-    Module,
-    Native,
-    Set,
-    Value,
-    const,
-    truth,
-)
-
-if TYPE_CHECKING:
-    from doctor.imports.machine import Frame, Machine
-
-_COMPREHENSION_LIMIT = 5000
+from doctor.imports.machine import Frame, Machine
+from doctor.imports.operators import binary, compare
+from doctor.imports.values import MISSING, UNKNOWN, Dict, Function, List, Module, Value, truth
 
 
 def evaluate(machine: Machine, node: Node, frame: Frame) -> Value:
@@ -59,7 +46,6 @@ def _name(machine: Machine, node: Node, frame: Frame) -> Value:
 
 def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) -> Value:
     from doctor.imports.library import builtin  # noqa: PLC0415
-    from doctor.imports.machine import Failure, error_class  # noqa: PLC0415
 
     value = builtin(name)
     if value is not MISSING:
@@ -134,72 +120,7 @@ def _escape(_machine: Machine, args: list[Value], _frame: Frame) -> None:
             a.opened = a.opened or "passed to code that is not known"
 
 
-def _tuple(machine: Machine, node: Node, frame: Frame) -> Value:
-    items = _items(machine, node[2], frame)
-    return UNKNOWN if items is None else tuple(items)
-
-
-def _items(machine: Machine, nodes: tuple[Node, ...], frame: Frame) -> list[Value] | None:
-    out: list[Value] = []
-    exact = True
-    for n in nodes:
-        if n[0] == "star":
-            inner = evaluate(machine, n[2], frame)
-            if isinstance(inner, tuple):
-                out.extend(inner)
-            elif isinstance(inner, List) and not inner.opened:
-                out.extend(inner.items)
-            else:
-                exact = False
-        else:
-            out.append(evaluate(machine, n, frame))
-    return out if exact else None
-
-
-def _list(machine: Machine, node: Node, frame: Frame) -> Value:
-    items = _items(machine, node[2], frame)
-    if items is None:
-        return List([evaluate(machine, n, frame) for n in node[2] if n[0] != "star"], opened=True)
-    return List(items)
-
-
-def _set(machine: Machine, node: Node, frame: Frame) -> Value:
-    items = _items(machine, node[2], frame)
-    return make_set(items)
-
-
-def make_set(items: list[Value] | None) -> Set:
-    """A set of the constants among the items; opened when there is anything else."""
-    if items is None:
-        return Set(set(), opened=True)
-    known = {i for i in items if const(i)}
-    return Set(known, opened=any(not const(i) for i in items))
-
-
-def _dict(machine: Machine, node: Node, frame: Frame) -> Value:
-    out = Dict({})
-    for k, v in node[2]:
-        value = evaluate(machine, v, frame)
-        if k is None:
-            if isinstance(value, Dict):
-                out.items.update(value.items)
-                out.opened = out.opened or value.opened
-            else:
-                out.opened = True
-            continue
-        key = evaluate(machine, k, frame)
-        try:
-            if const(key) or isinstance(key, tuple | External):
-                out.items[key.path if isinstance(key, External) else key] = value
-                continue
-        except TypeError:
-            pass
-        out.opened = True
-    return out
-
-
 def _item(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.containers import item  # noqa: PLC0415
 
     holder = evaluate(machine, node[2], frame)
     key = evaluate(machine, node[3], frame)
@@ -216,7 +137,6 @@ def _slice(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 def _binop(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.containers import binary  # noqa: PLC0415
 
     return binary(machine, node[2], evaluate(machine, node[3], frame), evaluate(machine, node[4], frame))
 
@@ -231,8 +151,6 @@ def _or(machine: Machine, node: Node, frame: Frame) -> Value:
 
 def _short(machine: Machine, node: Node, frame: Frame, *, stop: bool) -> Value:
     """``and``/``or``: operands behind an unknown one are on an undecided path, but one may still decide."""
-    from doctor.imports.machine import Raised  # noqa: PLC0415
-
     unsure = 0
     value: Value = UNKNOWN
     try:
@@ -271,7 +189,6 @@ def _unary(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 def _compare(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.containers import compare  # noqa: PLC0415
 
     left = evaluate(machine, node[2], frame)
     unsure = False
@@ -287,7 +204,6 @@ def _compare(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 def _ifexp(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.machine import Raised  # noqa: PLC0415
     from doctor.imports.values import join  # noqa: PLC0415
 
     verdict = truth(evaluate(machine, node[2], frame))
@@ -320,86 +236,6 @@ def _fstring(machine: Machine, node: Node, frame: Frame) -> Value:
     return UNKNOWN
 
 
-def _comp(machine: Machine, node: Node, frame: Frame) -> Value:
-    from doctor.imports.machine import Frame as NewFrame  # noqa: PLC0415
-    from doctor.imports.machine import Raised  # noqa: PLC0415
-
-    inner = NewFrame(frame.module, {}, "function", frame if frame.kind == "function" else frame.outer)
-    if frame.kind == "class":
-        inner.names.update(frame.names)
-    inner.globals_ = frame.globals_
-    found: list[tuple[Value, ...]] = []
-    outer, machine.base = machine.base, machine.base + frame.maybe
-    depth = len(machine.guards)
-    if node[2] == "lazy":
-        machine.guards.append(("unknown",))  # a generator's body runs when it is consumed, if ever
-    try:
-        # the first iterable is evaluated outside of the comprehension's own scope (language reference, 6.2.4)
-        first = evaluate(machine, node[4][0][1], frame)
-        exact = _generate(machine, node, inner, 0, found, first)
-    except Raised as raised:
-        if node[2] != "lazy" or raised.recorded:
-            raise
-        exact = False
-    finally:
-        machine.base = outer
-        del machine.guards[depth:]
-    if node[2] == "dict":
-        out = Dict({}, opened=not exact)
-        for k, v in found:
-            if const(k) or isinstance(k, tuple):
-                try:
-                    out.items[k] = v
-                except TypeError:
-                    out.opened = True
-            else:
-                out.opened = True
-        return out
-    items = [f[0] for f in found]
-    if node[2] == "set":
-        made = make_set(items)
-        made.opened = made.opened or not exact
-        return made
-    return List(items, opened=not exact)
-
-
-def _generate(
-    machine: Machine, node: Node, frame: Frame, level: int, found: list[tuple[Value, ...]], first: Value = None
-) -> bool:
-    """One loop of a comprehension; returns whether all that it gives is known."""
-    from doctor.imports.binding import bind  # noqa: PLC0415
-    from doctor.imports.containers import iterate  # noqa: PLC0415
-
-    loops = node[4]
-    if level == len(loops):
-        found.append(tuple(evaluate(machine, e, frame) for e in node[3]))
-        return len(found) < _COMPREHENSION_LIMIT
-    target, source, conditions = loops[level]
-    items, exact = iterate(machine, evaluate(machine, source, frame) if level else first)
-    if not exact:
-        items = [*items, UNKNOWN]
-        frame.maybe += 1
-    for value in items[:_COMPREHENSION_LIMIT]:
-        machine.steps += 1
-        if machine.steps > machine.limit:
-            raise Bounded
-        bind(machine, target, value, frame)
-        verdicts = []
-        for c in conditions:
-            verdict = truth(evaluate(machine, c, frame))
-            verdicts.append(verdict)
-            if verdict is False:
-                break
-        if False in verdicts:
-            continue
-        if None in verdicts or value is UNKNOWN:
-            exact = False
-            if value is UNKNOWN:
-                continue
-        exact = _generate(machine, node, frame, level + 1, found) and exact
-    return exact
-
-
 def _star(machine: Machine, node: Node, frame: Frame) -> Value:
     evaluate(machine, node[2], frame)
     return UNKNOWN
@@ -420,10 +256,8 @@ def _yield(machine: Machine, node: Node, frame: Frame) -> Value:
 
 
 _EXPRESSIONS: dict[str, Callable[[Machine, Node, Frame], Any]] = {
-    "const": _const, "unknown": _unknown, "name": _name, "attr": _attr, "call": _call, "tuple": _tuple, "list": _list,
-    "set": _set, "dict": _dict, "item": _item, "slice": _slice, "binop": _binop, "and": _and, "or": _or, "unary": _unary,
-    "compare": _compare, "ifexp": _ifexp, "lambda": _lambda, "fstring": _fstring, "comp": _comp, "star": _star,
+    "const": _const, "unknown": _unknown, "name": _name, "attr": _attr, "call": _call, "tuple": evaluate_tuple, "list": evaluate_list,
+    "set": evaluate_set, "dict": evaluate_dict, "item": _item, "slice": _slice, "binop": _binop, "and": _and, "or": _or, "unary": _unary,
+    "compare": _compare, "ifexp": _ifexp, "lambda": _lambda, "fstring": _fstring, "comp": evaluate_comprehension, "star": _star,
     "walrus": _walrus, "yield": _yield,
 }  # fmt: skip
-
-__all__ = ["Native", "evaluate", "make_set"]

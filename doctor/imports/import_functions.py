@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from doctor.imports import versions
-from doctor.imports.machine import Failure, Frame, Handler, Machine
+from doctor.imports.failures import Failure
+from doctor.imports.machine import Frame, Handler, Machine
 from doctor.imports.values import UNKNOWN, External, List, Module, Opaque, Value, truth
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from doctor.imports.attributes import ask_object, get_attribute, module_attribute
 from doctor.imports.binding import STAR_LIMIT, bind_name
+from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.lower import Node
-from doctor.imports.machine import Failure, Frame, Machine, Raised, error_class
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.openness import may_come
 from doctor.imports.values import MISSING, UNKNOWN, Class, External, Instance, List, Module, Value
 

@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from doctor.imports import builtin_calls, import_functions, paths, reflection, versions
-from doctor.imports.containers import compare
-from doctor.imports.machine import Failure, Frame, Handler, Machine, Raised, error_class
+from doctor.imports.failures import Failure, Raised, error_class
+from doctor.imports.machine import Frame, Handler, Machine
+from doctor.imports.operators import compare
 from doctor.imports.paths import path_method, read_file
 from doctor.imports.patterns import call_regex, match_method, regex_method
 from doctor.imports.values import (

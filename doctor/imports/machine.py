@@ -10,79 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from doctor.imports import lower
 from doctor.imports.absence import Absence
+from doctor.imports.failures import CATCH_ALL, Failure, Raised, error_class, external_subclass, failure_class, is_exit
 from doctor.imports.finder import Finder, Spec
-from doctor.imports.values import UNKNOWN, Bounded, Class, External, Instance, List, Module, Native, Value, const
-
-if TYPE_CHECKING:
-    from doctor.imports.store import SummaryStore
+from doctor.imports.store import SummaryStore
+from doctor.imports.values import UNKNOWN, Class, External, Instance, List, Module, Value, const
 
 MODULE_STEPS = 400_000
 CALL_DEPTH = 45
 IMPORT_DEPTH = 400
 CALL_STEPS = 30_000
-
-
-@dataclass(eq=False, slots=True, repr=False)
-class Failure:
-    """Why an import statement, an attribute access or a call cannot work.
-
-    ``kind``: ``module`` (not found), ``name`` (``from m import n``), ``attribute``, ``argument`` (a call that the
-    callee's signature refuses), ``undefined`` (NameError), ``syntax``, ``file``, ``native``, ``raised``.
-    ``symbol`` is the missing thing by its dotted name, ``provider`` the module that should have it.
-    ``path`` and ``line`` are the failing statement; ``site_*`` the statement at module level from which it was
-    reached when that is another module (a call into a library). ``trusted``: a rule says that it is raised; ``weak``: it depends on who calls, and how. ``chain``: modules from the entry to the failing one.
-    """
-
-    kind: str
-    exception: str
-    message: str
-    symbol: str
-    provider: str
-    module: str
-    path: str
-    line: int
-    chain: tuple[str, ...] = ()
-    certain: bool = True
-    cause: Failure | None = None
-    provider_path: str = ""
-    site_module: str = ""
-    site_path: str = ""
-    site_line: int = 0
-    trusted: bool = False
-    weak: bool = False
-    entries: list[str] = field(default_factory=list)
-
-    @property
-    def root(self) -> Failure:
-        """The first failure behind exceptions that were raised from it."""
-        failure = self
-        while failure.cause is not None:
-            failure = failure.cause
-        return failure
-
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """Identity of a place and what it lacks."""
-        return (self.kind, self.symbol, self.path, self.line)
-
-
-class Raised(Exception):  # noqa: N818
-    """An abstract exception on its way.
-
-    ``recorded``: nothing catches it and it is already in the list. ``possible``: nothing catches it, and it is not
-    certain that it is raised.
-    """
-
-    def __init__(self, cls: Value, failure: Failure, *, state: str = "caught", value: Value = None) -> None:
-        """``cls`` is the exception's class (abstract), ``value`` the exception object if there is one."""
-        self.cls, self.failure = cls, failure
-        self.recorded, self.possible = state == "recorded", state == "possible"
-        self.value = value if value is not None else Instance(cls, {"args": ()}, opened=True)
-        super().__init__(failure.message)
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -103,11 +42,6 @@ class Frame:
     handled: Raised | None = None
     function: Any = None
     called: bool = False
-
-
-def error_class(name: str) -> External:
-    """A built-in exception class."""
-    return External(f"builtins.{name}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,9 +183,9 @@ class Machine:
             verdicts = [self.matches(cls, w) for w in wanted]
             return True if True in verdicts else None if None in verdicts else False
         if wanted is UNKNOWN or cls is UNKNOWN:
-            return True if isinstance(wanted, External) and wanted.path in _CATCH_ALL else None
-        if isinstance(wanted, External) and wanted.path in _CATCH_ALL:
-            return not (wanted.path == "builtins.Exception" and _is_exit(cls))
+            return True if isinstance(wanted, External) and wanted.path in CATCH_ALL else None
+        if isinstance(wanted, External) and wanted.path in CATCH_ALL:
+            return not (wanted.path == "builtins.Exception" and is_exit(cls))
         if isinstance(cls, Class):
             if cls is wanted:
                 return True
@@ -261,7 +195,7 @@ class Machine:
             if isinstance(wanted, Class):
                 return False
             if isinstance(wanted, External):
-                return _external_subclass(cls.path, wanted.path)
+                return external_subclass(cls.path, wanted.path)
         return None
 
     # ------------------------------------------------------------------ the import system
@@ -382,6 +316,8 @@ class Machine:
 
     def execute(self, spec: Spec, frame: Frame, line: int) -> Value:
         """Load and execute one module; returns what ``sys.modules`` holds for it afterwards."""
+        from doctor.imports.loading import run_module  # noqa: PLC0415
+
         if len(self.stack) > IMPORT_DEPTH:
             return UNKNOWN
         module = Module(spec.name, spec)
@@ -392,7 +328,7 @@ class Machine:
         self.stack.append(module)
         module.state = "loading"
         try:
-            self._run(module, spec, frame, line)
+            run_module(self, module, spec, frame, line)
         except Raised as raised:
             self.modules.pop(spec.name, None)
             self.failed[spec.name] = raised
@@ -402,27 +338,6 @@ class Machine:
             self.base, self.depth = outer, depth
             module.state = "done"
         return self.modules.get(spec.name, module)
-
-    def _run(self, module: Module, spec: Spec, importer: Frame, line: int) -> None:
-        if spec.kind in {"stdlib", "assumed", "namespace"}:
-            reason = self.surroundings.stdlib_failure(spec.name) if spec.kind == "stdlib" else None
-            if reason is not None:
-                raise self._standard_missing(spec, reason, importer, line)
-            module.opened = "" if spec.kind == "namespace" else spec.kind
-            return
-        if spec.kind in {"native", "bytecode"}:
-            reason = self.surroundings.native_failure(spec.path)
-            if reason is not None:
-                raise self._unloadable(spec, reason, "native", importer, line)
-            for need in self.surroundings.native_needs.get(spec.name, ()):
-                self.import_name(need, Frame(module, module.names, "module"), 0)
-            source = self._compiled_from(spec)
-            if source is None:
-                module.opened = f"{spec.kind} code"
-                return
-            self._run_names(module, source, importer, line)
-            return
-        self._run_source(module, spec, importer, line)
 
     def reset(self, entry: str) -> None:
         """Begin another entry: modules stay known, what one program did to its path does not."""
@@ -444,97 +359,9 @@ class Machine:
         main = self.execute(Spec(name="__main__", kind="source", path=path), frame, 0)
         self.modules["__main__"] = main
 
-    def _run_source(self, module: Module, spec: Spec, importer: Frame, line: int) -> None:
-        from doctor.imports.statements import run_block  # noqa: PLC0415
-
-        try:
-            summary, source = self.store.summary(spec.path, self.minor)
-        except lower.NotPythonError as error:
-            if "nested" in error.reason:
-                module.opened = error.reason
-                self.unreadable[spec.path] = error.reason
-                return
-            raise self._unparsable(module, error, importer) from None
-        except OSError as error:
-            raise self._unloadable(spec, error.strerror or str(error), "file", importer, line) from None
-        module.source, module.functions = source, summary.functions
-        module.future_annotations = summary.future_annotations or self.minor >= (3, 14)
-        frame = Frame(module, module.names, "module")
-        outer, start, loaded = self.limit, self.steps, self.loaded
-        self.limit = start + MODULE_STEPS
-        try:
-            if run_block(self, summary.body, frame) == "raise":
-                module.opened = module.opened or "raises what is not known"
-        except Raised as raised:
-            if raised.recorded or not frame.maybe:
-                raise
-            module.opened = module.opened or "what it does could not be decided"
-        except Bounded:
-            module.opened = "too much to follow"
-            self.unreadable[spec.path] = module.opened
-        finally:
-            # what modules cost is not counted against the call or the module that imports them
-            self.loaded = loaded + self.steps - start
-            self.limit = outer + self.steps - start
-        override = _OVERRIDES.get(spec.name.rpartition(".")[2])
-        if override is not None:
-            override(self, module)
-
-    def _unparsable(self, module: Module, error: lower.NotPythonError, importer: Frame) -> Raised:
-        exception = "SyntaxError"
-        failure = Failure(
-            kind="syntax", exception=exception, message=error.reason, symbol=module.name, provider=module.name,
-            module=module.name, path=module.spec.path, line=error.line or 1, provider_path=module.spec.path,
-        )  # fmt: skip
-        return self.fail(failure, error_class(exception), importer)
-
-    def _compiled_from(self, spec: Spec) -> Spec | None:
-        """The Python file beside an extension module that was compiled from it (Cython, mypyc): it has the same names."""
-        stem = spec.path[: spec.path.rindex("/") + 1] + spec.path[spec.path.rindex("/") + 1 :].partition(".")[0]
-        facts = self.finder.files.facts(f"{stem}.py")
-        if facts is None or facts.kind != "file" or not facts.size:
-            return None
-        return Spec(name=spec.name, kind="source", path=f"{stem}.py", paths=spec.paths, package=spec.package)
-
-    def _run_names(self, module: Module, source: Spec, importer: Frame, line: int) -> None:
-        """Names of a compiled module by its source; what the compiler resolved (``import cython``) is no failure."""
-        depth = len(self.guards)
-        self.guards.append(("unknown",))
-        try:
-            self._run_source(module, source, importer, line)
-        except Raised:
-            module.opened = "compiled code"
-        finally:
-            del self.guards[depth:]
-
-    def _standard_missing(self, spec: Spec, reason: str, importer: Frame, line: int) -> Raised:
-        exception, _colon, message = reason.partition(": ")
-        failure = Failure(
-            kind="stdlib", exception=exception, message=message or reason, symbol=spec.name, provider=spec.name,
-            module=importer.module.name, path=importer.module.spec.path, line=line,
-        )  # fmt: skip
-        return self.fail(failure, error_class(exception), importer)
-
-    def _unloadable(self, spec: Spec, reason: str, kind: str, importer: Frame, line: int) -> Raised:
-        failure = Failure(
-            kind=kind, exception="ImportError", message=reason, symbol=spec.name, provider=spec.name,
-            module=importer.module.name, path=importer.module.spec.path, line=line, provider_path=spec.path,
-        )  # fmt: skip
-        return self.fail(failure, error_class("ImportError"), importer)
-
 
 Handler = Callable[[Machine, "list[Value]", "dict[str, Value]", Frame, int], Value]
 """A function of the standard library that is modelled: arguments, keywords, the caller's frame and line."""
-
-_OVERRIDES: dict[str, Callable[[Machine, Module], None]] = {}
-"""By a module's last name: well-known pure functions that are modelled instead of followed (see ``versions``)."""
-
-_CATCH_ALL = frozenset({"builtins.BaseException", "builtins.Exception"})
-
-
-def override(tail: str, change: Callable[[Machine, Module], None]) -> None:
-    """Model names of every module whose dotted name ends with ``tail`` after it was executed."""
-    _OVERRIDES[tail] = change
 
 
 def _place(parent: Value) -> str:
@@ -543,46 +370,6 @@ def _place(parent: Value) -> str:
         return parent.spec.path or (parent.spec.paths[0] if parent.spec.paths else "")
     file = parent.names.get("__file__") if isinstance(parent, Instance) else None
     return file if isinstance(file, str) else ""
-
-
-def failure_class(failure: Failure) -> Value:
-    """The class of the exception that a recorded failure raises."""
-    return error_class(failure.exception.rpartition(".")[2])
-
-
-def _is_exit(cls: Value) -> bool:
-    return isinstance(cls, External) and cls.path in {
-        "builtins.SystemExit",
-        "builtins.KeyboardInterrupt",
-        "builtins.GeneratorExit",
-    }
-
-
-_EXTERNAL_PARENTS = {
-    "importlib.metadata.PackageNotFoundError": "builtins.ModuleNotFoundError",
-    "socket.timeout": "builtins.OSError", "socket.error": "builtins.OSError", "select.error": "builtins.OSError",
-    "json.JSONDecodeError": "builtins.ValueError", "json.decoder.JSONDecodeError": "builtins.ValueError",
-    "subprocess.CalledProcessError": "builtins.Exception", "zoneinfo.ZoneInfoNotFoundError": "builtins.KeyError",
-    "contextlib.suppress": "builtins.object", "builtins.IOError": "builtins.OSError",
-}  # fmt: skip
-
-
-def _external_subclass(name: str, wanted: str) -> bool | None:
-    import builtins  # noqa: PLC0415
-
-    if name == wanted:
-        return True
-    name = _EXTERNAL_PARENTS.get(name, name)
-    wanted = _EXTERNAL_PARENTS.get(wanted, wanted) if wanted in {"builtins.IOError", "socket.error"} else wanted
-    if name == wanted:
-        return True
-    first = getattr(builtins, name.removeprefix("builtins."), None) if name.startswith("builtins.") else None
-    second = getattr(builtins, wanted.removeprefix("builtins."), None) if wanted.startswith("builtins.") else None
-    if isinstance(first, type) and isinstance(second, type):
-        return issubclass(first, second)
-    if isinstance(first, type) and wanted in {"json.JSONDecodeError", "importlib.metadata.PackageNotFoundError"}:
-        return False
-    return False if isinstance(first, type) and "." in wanted else None
 
 
 def module_names(module: Module) -> dict[str, Value]:
@@ -609,8 +396,3 @@ def module_names(module: Module) -> dict[str, Value]:
 def constants(values: Iterable[Value]) -> bool:
     """All are plain constants."""
     return all(const(v) for v in values)
-
-
-__all__ = [
-    "Failure", "Frame", "Machine", "Native", "Raised", "Surroundings", "constants", "error_class", "failure_class", "override",
-]  # fmt: skip

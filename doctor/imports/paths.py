@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from doctor.imports.machine import Failure, Frame, Handler, Machine, error_class
+from doctor.imports.failures import Failure, error_class
+from doctor.imports.machine import Frame, Handler, Machine
 from doctor.imports.values import UNKNOWN, Opaque, Value, lift
 
 _FILE_LIMIT = 300_000

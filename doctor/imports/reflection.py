@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from doctor.imports.attributes import get_attribute, module_attribute, set_attribute
-from doctor.imports.machine import Frame, Handler, Machine, Raised, error_class
+from doctor.imports.failures import Raised, error_class
+from doctor.imports.machine import Frame, Handler, Machine
 from doctor.imports.statements import run_block
 from doctor.imports.values import (
     MISSING,

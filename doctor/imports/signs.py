@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from doctor.imports.classes import class_lookup, public_name, resolution_order
-from doctor.imports.machine import Failure, Machine
+from doctor.imports.failures import Failure
+from doctor.imports.machine import Machine
 from doctor.imports.openness import may_come, never_given
 from doctor.imports.values import MISSING, UNKNOWN, Class, Function, Instance, Module, Value
 

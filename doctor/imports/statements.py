@@ -14,9 +14,10 @@ from doctor.imports.binding import bind, bind_name, extend_list
 from doctor.imports.definitions import make_class, make_function
 from doctor.imports.exceptions import run_raise, run_try
 from doctor.imports.expressions import evaluate
+from doctor.imports.failures import Raised
 from doctor.imports.importing import run_from, run_import
 from doctor.imports.lower import Node
-from doctor.imports.machine import Frame, Machine, Raised
+from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bounded, Dict, External, List, truth
 
 _LOOP_LIMIT = 2000
@@ -88,7 +89,7 @@ def _assign(machine: Machine, node: Node, frame: Frame) -> None:
 
 
 def _aug(machine: Machine, node: Node, frame: Frame) -> None:
-    from doctor.imports.containers import binary  # noqa: PLC0415
+    from doctor.imports.operators import binary  # noqa: PLC0415
 
     old = evaluate(machine, node[2], frame)
     value = evaluate(machine, node[4], frame)
