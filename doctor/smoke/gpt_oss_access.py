@@ -18,6 +18,7 @@ def packages_rung(climb: Climb) -> Rung:
     """The packages of the environment that was named, and files that would hide them."""
     hiding = hiding_files(climb.wish.folder)
     packages = examine_clients(climb.wish.environment, climb.wish.rules) if climb.wish.environment else None
+    climb.clients = tuple(pin.partition("==")[0] for pin in packages.present) if packages else ()
     if packages and packages.findings:
         return _broken_packages(packages)
     present = ", ".join(packages.present) if packages else "no environment was named"
@@ -61,7 +62,7 @@ def _hidden(files: tuple[str, ...], what: str) -> Rung:
 
 def token_rung(climb: Climb) -> Rung:
     """The token, by reading where it is kept."""
-    login = climb.login = find_login(climb.wish.service, climb.wish.token, time.time())
+    login = climb.login = find_login(climb.wish.service, climb.wish.token, time.time(), climb.clients)
     verdicts = {"ready": Verdict.PASSED, "unneeded": Verdict.PASSED, "soon": Verdict.WARNED, "loose": Verdict.WARNED}
     verdict = verdicts.get(login.state, Verdict.FAILED)
     return rung(

@@ -50,6 +50,7 @@ class Climb:
     login: Login | None = None
     client: ServiceClient | None = None
     model: str = ""
+    clients: tuple[str, ...] = ()
     broken: set[str] = field(default_factory=set)
 
 

@@ -22,13 +22,17 @@ _IDLE_LIMIT = 182 * 86400.0  # a refresh token dies after six months without use
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """Where one program keeps its login (``path`` below the home directory), and its commands."""
+    """Where one program keeps its login (``path`` below the home directory), and its commands.
+
+    ``clients`` are distributions that look nowhere else.
+    """
 
     name: str
     title: str
     path: str
     login: str
     renew: str
+    clients: tuple[str, ...] = ()
 
 
 STORES = (
@@ -45,6 +49,7 @@ STORES = (
         path=".globus/app/7f3e61f5-e0de-4e8f-9150-0a62c65dda63/alcf_tokens/tokens.json",
         login="alcf-tokens login inference",
         renew="alcf-tokens get-token inference",
+        clients=("alcf-ai", "alcf-tokens"),
     ),
     Store(
         name="bash",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from doctor.errors import DoctorError
@@ -53,10 +53,11 @@ class Login:
         return self.state in ("ready", "soon", "loose", "unneeded")
 
 
-def find_login(service: Service, choice: TokenChoice, now: float) -> Login:
+def find_login(service: Service, choice: TokenChoice, now: float, clients: Sequence[str] = ()) -> Login:
     """The token for a service by the user's choice, else from the stores of the login programs.
 
-    Stored tokens are for one service and are sent to no other host. Never raises.
+    Stored tokens are for one service and are sent to no other host. ``clients`` are distributions that the user asks
+    with: some see only one store. Never raises.
     """
     if choice.none:
         return Login(state="unneeded", sentence="none is sent (--no-token)")
@@ -70,7 +71,8 @@ def find_login(service: Service, choice: TokenChoice, now: float) -> Login:
         return _judged(read_token_file(os.path.expanduser(choice.file), now), now)  # noqa: PTH111 - no such user: as is
     if urlsplit(service.base).hostname != urlsplit(ALCF_ROOT).hostname:
         return _elsewhere(service)
-    return _stored(read_stores(os.path.expanduser("~"), now), now)  # noqa: PTH111 - never raises
+    readings = read_stores(os.path.expanduser("~"), now)  # noqa: PTH111 - never raises
+    return _for_clients(_stored(readings, now), readings, clients)
 
 
 def find_token(service: Service, choice: TokenChoice, now: float) -> str:
@@ -112,6 +114,18 @@ def _stored(readings: Sequence[TokenReading], now: float) -> Login:
     ranks = ("expired", "service", "empty", "characters", "format", "damaged", "unreadable")
     best = min(present, key=lambda reading: (reading.dead, ranks.index(reading.state)))
     return _judged(best, now, tuple(line for line in others if _place(best) not in line))
+
+
+def _for_clients(login: Login, readings: Sequence[TokenReading], clients: Sequence[str]) -> Login:
+    """The login, with a remark when a client that is installed will not see it."""
+    for reading in readings:
+        blind = [name for name in clients if reading.store and name in reading.store.clients]
+        if blind and login.usable and not reading.usable and reading.store:
+            step = f"{reading.store.login}   for {', '.join(blind)}, which knows no other login (No valid tokens found)"
+            sentence = f"{login.sentence}, but {blind[0]} does not see it"
+            steps = (step, *login.next_steps)
+            return replace(login, state="loose", sentence=sentence, next_steps=steps, rule="service-alcf-tokens")
+    return login
 
 
 def _others(readings: Sequence[TokenReading], now: float) -> tuple[str, ...]:

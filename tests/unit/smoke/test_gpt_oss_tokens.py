@@ -231,6 +231,17 @@ def test_find_token_raises_a_sentence(home):
     assert find_token(METIS, TokenChoice(none=True), NOW) == ""
 
 
+def test_a_client_that_looks_into_another_store_is_named(home):
+    put(home, SCRIPT, globus())
+    found = find_login(METIS, TokenChoice(), NOW, ("openai", "alcf-ai"))
+    assert (found.state, found.rule, found.token) == ("loose", "service-alcf-tokens", SECRET)
+    assert "alcf-ai does not see it" in found.sentence
+    assert found.next_steps[0].startswith(PACKAGE.login)
+    put(home, PACKAGE, globus())
+    assert find_login(METIS, TokenChoice(), NOW, ("openai", "alcf-ai")).state == "ready"
+    assert find_login(METIS, TokenChoice(), NOW, ("openai",)).state == "ready"
+
+
 def test_nothing_is_written(home):
     path = put(home, SCRIPT, globus(expires=NOW - 5))
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in Path(home).rglob("*") if p.is_file()}
