@@ -1,7 +1,7 @@
-"""How often triage is right on labelled crash logs and tickets: python tests/real/triage_score.py DIRECTORY [--offline] [-v].
+"""How often triage is right on labelled crash logs and tickets: python -m tests.real.triage_score DIRECTORY.
 
-DIRECTORY holds some of ``triage.jsonl``, ``tickets.jsonl``, ``triage_pydfix.jsonl`` (log; label or diagnosis; versions). Measures: exact
-match of exception, level, innermost file, missing symbol, {importer, provider} as a set; category, first culprit and
+DIRECTORY holds some of ``triage.jsonl``, ``tickets.jsonl``, ``tickets_written.jsonl`` (as beside this file),
+``triage_pydfix.jsonl`` (fields: log; label or diagnosis; versions). Measures: exact match of exception, level, innermost file, missing symbol, {importer, provider} as a set; category, first culprit and
 cure of a ticket, and confident cures that would not help. Each also per group of near-duplicates.
 """
 
@@ -183,8 +183,8 @@ def _agrees(text: str, wanted: str, pin: re.Match[str]) -> bool:
         return False
     with contextlib.suppress(InvalidRequirement, InvalidVersion):
         requirement = Requirement(wanted)
-        if match[1] == "==" and pin[2] != "==":
-            return requirement.specifier.contains(Version(match[2]), prereleases=True)
+        if match[1] == "==" and pin[2] != "==" and requirement.specifier.contains(Version(match[2]), prereleases=True):
+            return True
     return (pin[2] in (">=", ">")) == ((match[1] or ">=") in (">=", ">"))
 
 
@@ -204,8 +204,9 @@ def main() -> int:
     for freeze in (False, True):
         if (path := options.directory / "triage.jsonl").exists():
             score_logs(path, known, freeze=freeze, verbose=options.verbose)
-        if (path := options.directory / "tickets.jsonl").exists():
-            score_tickets(path, known, freeze=freeze, verbose=options.verbose)
+        for name in ("tickets.jsonl", "tickets_written.jsonl"):
+            if (path := options.directory / name).exists():
+                score_tickets(path, known, freeze=freeze, verbose=options.verbose)
     return 0
 
 

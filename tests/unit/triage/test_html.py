@@ -192,7 +192,7 @@ def test_the_page_counts_causes_and_calls_no_crash_healthy() -> None:
     page = render_html(Report(environment=None, stack=None, findings=(folded, other)))
     assert ">1 error<" in page
     assert "1 more finding explained by it" in page
-    crashed = render_html(Report(environment=None, stack=None, crashed=(Crash(check="y", reason="r"),)))
+    crashed = render_html(Report(environment=None, stack=None, findings=(), crashed=(Crash(check="y", reason="r"),)))
     assert "Nothing is wrong" not in crashed
     assert "not all checks could finish" in crashed
-    assert "Nothing is wrong" in render_html(Report(environment=None, stack=None))
+    assert "Nothing is wrong" in render_html(Report(environment=None, stack=None, findings=()))
