@@ -12,7 +12,7 @@ from doctor.index.index import Candidate
 from doctor.model import Change, Evidence, Finding, Fix, Safety
 from doctor.planned.removal import immovable
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import is_downgrade, level, nearest, representatives
+from doctor.repair.order import as_installers, is_downgrade, level, nearest, representatives
 from doctor.repair.promise import promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
@@ -141,7 +141,7 @@ def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
             installed = environment.distribution(need.name)
             asked = str(need.requirement.specifier)
             fitting = [c for c in scene.candidates(need.name) if admits(f"{need.name}{asked}", c.version)]
-            for candidate in nearest(fitting, installed.version if installed else None)[:6]:
+            for candidate in as_installers(fitting, installed.version if installed else None)[:6]:
                 because = f"{need.requirer.pin} asks for {need.requirement}"
                 yield Move(install=(candidate,), rank=1, because=because)
     for name in names:

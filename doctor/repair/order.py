@@ -54,6 +54,18 @@ def nearest(candidates: Iterable[Candidate], installed: str | None) -> list[Cand
     return sorted(found, key=lambda c: (distance(old, Version(c.version)), Version(c.version) < old))
 
 
+def as_installers(candidates: Iterable[Candidate], installed: str | None) -> list[Candidate]:
+    """For what metadata asks for: no further than needed, and then the newest, as its lower bounds are often wrong."""
+    old = version(installed or "")
+    newest = sorted(candidates, key=lambda c: Version(c.version), reverse=True)
+    if old is None:
+        return newest
+    return sorted(
+        newest,
+        key=lambda c: (level(installed, c.version), distance(old, Version(c.version))[0], Version(c.version) < old),
+    )
+
+
 def representatives(candidates: Sequence[Candidate], installed: str, most: int) -> list[Candidate]:
     """The newest of each minor release but the installed version, nearest first, ``most`` in each direction.
 

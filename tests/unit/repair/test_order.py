@@ -8,7 +8,7 @@ from packaging.version import Version
 from doctor.index.index import Candidate
 from doctor.index.releases import ReleaseFile
 from doctor.model import Change
-from doctor.repair.order import is_downgrade, level, nearest, representatives
+from doctor.repair.order import as_installers, is_downgrade, level, nearest, representatives
 
 
 def candidates(*versions):
@@ -41,6 +41,13 @@ def test_nearest_prefers_small_moves_then_newer():
     assert versions(nearest(candidates("1.0", "2.0", "2.1", "2.2", "2.2.5", "3.0", "4.0"), "2.1")) == [
         "2.1", "2.2.5", "2.2", "2.0", "3.0", "1.0", "4.0",
     ]  # fmt: skip
+
+
+def test_what_metadata_asks_for_goes_no_further_than_needed_and_is_the_newest_there():
+    assert versions(as_installers(candidates("5.26.1", "5.27.5", "5.29.6", "6.0", "6.1"), "4.25.8")) == [
+        "5.29.6", "5.27.5", "5.26.1", "6.1", "6.0",
+    ]  # fmt: skip
+    assert versions(as_installers(candidates("1.9", "2.0", "3.0"), None)) == ["3.0", "2.0", "1.9"]
 
 
 def test_nearest_without_an_installed_version_is_the_newest():
