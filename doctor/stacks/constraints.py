@@ -7,8 +7,8 @@ from packaging.utils import canonicalize_name
 from doctor.rulebook.rules import Stack
 from doctor.stacks.lockfile import Lock
 
-_NO_BOUND = ("pip", "setuptools", "wheel")
-"""Not in the file: pip applies it to the environments in which it builds source distributions as well."""
+_NO_BOUND = ("pip", "wheel")
+"""Not in the file: they install, they are not used. setuptools is: release 84 lacks pkg_resources."""
 
 
 def constraints_of(stack: Stack, lock: Lock) -> str:
