@@ -56,7 +56,11 @@ def conclude(
         return from_match(inside[0][0], inside[0][1], versions, knowledge.names)
     # A wrong call or an attribute that an object lacks tells less than a rule about the end of the chain.
     last = next((reading for reading in readings if reading.missing), None)
-    return by_lookup(last, knowledge, versions) if last else _unexplained(traceback, readings, versions)
+    if last:
+        return by_lookup(last, knowledge, versions)
+    found = _unexplained(traceback, readings, versions)
+    wraps = readings[-1].raised.exception.endswith("ExceptionGroup")
+    return replace(found, consequence=True) if found and wraps else found
 
 
 def _what_is_missing(readings: list[Reading], knowledge: Knowledge, versions: Versions) -> Diagnosis | None:

@@ -20,6 +20,11 @@ _ESCAPES = re.compile(
 )
 # Other control and bidirectional-override characters never belong to a message and can disguise one.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+# What word processors, chats and web pages make of quotes and brackets.
+_TYPOGRAPHY = str.maketrans({0xA0: " ", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'})
+_ENTITIES = {"&quot;": '"', "&#34;": '"', "&#39;": "'", "&#x27;": "'", "&apos;": "'", "&lt;": "<", "&gt;": ">"}
+_ENTITIES |= {"&nbsp;": " ", "&amp;": "&"}
+_ENTITY = re.compile("|".join(map(re.escape, _ENTITIES)))
 _QUOTES = re.compile(r"(?:> ?){1,8}(?!>)")
 _BOX = re.compile(r"^\s{0,40}[│┃] ?(.*?)\s*[│┃]?$")
 _FENCE = re.compile(r"^\s{0,8}(?:```|~~~)[\w.+-]{0,20}\s*$")
@@ -49,7 +54,8 @@ _PREFIXES = tuple(
         r"(?P<stream>\(\w[\w.:<>-]{0,60}(?: \w{0,30})? ?pid=\d{1,9}(?:, ?ip=[\w.:]{1,60})?\))\s?",
         r"(?P<stream>[a-z][\w.-]{0,60}[_-]\d{1,4}) {1,20}\|\s?",
         r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<stream>[\w.-]{1,60} [\w./@-]{1,60}(?:\[\d{1,9}\])?): ",
-        r"(?:stdout|stderr) ?(?:: |\| )",
+        r"(?:stdout|stderr) ?(?:: |\| |[FP] )",
+        r"(?P<stream>\[pid \d{1,9}\]) ",
         r"\[\d{1,6}/\d{1,6}\] (?=\s{0,8}(?:\[|Running|Success|Compil|Init|Start))",
     )
 )
@@ -84,7 +90,9 @@ def plain(raw: bytes | str) -> str:
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part.strip()), "")
     if not text.isascii() or not text.isprintable():
-        text = _CONTROLS.sub("", text).replace("\u00a0", " ")
+        text = _CONTROLS.sub("", text).translate(_TYPOGRAPHY)
+    if "&" in text and ";" in text:
+        text = _ENTITY.sub(lambda match: _ENTITIES[match[0]], text)
     return text[:LINE_LIMIT].expandtabs(4).rstrip()
 
 

@@ -194,3 +194,12 @@ def test_direction_and_cure_come_from_the_index(lookup: IndexLookup) -> None:
     never = ask(text.replace("{}", "never") + "\nthing==2.0\n", known).diagnoses[0]
     assert never.finding.fixes == ()
     assert never.ask
+
+
+def test_a_groups_wrapper_follows_from_its_members() -> None:
+    bars = "\n".join(f"    | {line}" for line in PEFT.splitlines())
+    head = '  + Exception Group Traceback (most recent call last):\n  |   File "a.py", line 1, in <module>\n  |     run()\n'
+    text = f"{head}  | ExceptionGroup: unhandled (1 sub-exception)\n  +-+---------------- 1 ----------------\n{bars}\n"
+    found = ask(text + "    +------------------------------------\n").diagnoses
+    assert [one.finding.rule for one in found if not one.consequence] == ["peft-0.18.0-transformers"]
+    assert len(found) == 2
