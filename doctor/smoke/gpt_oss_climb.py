@@ -43,7 +43,10 @@ class Wish:
 
 @dataclass(slots=True, kw_only=True)
 class Climb:
-    """What is known so far. ``broken``: the rungs that failed; what needs one of them is skipped."""
+    """What is known so far.
+
+    ``broken``: the rungs that failed; what needs one of them is skipped. ``clients``: the client packages that are there.
+    """
 
     wish: Wish
     judge: Judge

@@ -76,7 +76,7 @@ class ServiceClient:
         if token and parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise UsageError(f"The token is not sent to {service.host} over http: anybody on the way could read it.")
         self.service, self.limits = service, limits or Limits()
-        self._judge = judge.keeping(token)
+        self._judge = judge.keeping(token, token.strip())
         self._pool = open_pool(route_to(service.base), self.limits, connections)
         self._headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         if token:

@@ -128,3 +128,11 @@ def test_the_token_does_not_follow_a_redirect(echo, monkeypatch):
     assert exchange.failure is not None
     assert exchange.failure.rule == "answer-redirect"
     assert seen == []
+
+
+def test_a_token_that_no_header_can_carry_is_not_quoted(echo):
+    client = ServiceClient(service_named(f"{echo}/v1"), f"{SECRET}\n", judge=Judge.load())
+    failure = client.ask(Question(text="?"), model="m", stream=False).failure
+    assert failure is not None
+    assert failure.rule == "http-header-newline"
+    assert SECRET not in repr(failure)
