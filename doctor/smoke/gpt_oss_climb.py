@@ -45,7 +45,7 @@ class Wish:
 class Climb:
     """What is known so far.
 
-    ``broken``: the rungs that failed; what needs one of them is skipped. ``clients``: the client packages that are there.
+    ``broken``: the rungs that failed; what needs one of them is skipped. ``clients``: those that are installed.
     """
 
     wish: Wish
