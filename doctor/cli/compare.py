@@ -23,7 +23,7 @@ from doctor.smoke.compare.prompts import Wish, choose_prompts, longest_prompt
 from doctor.smoke.compare.results import Analysis
 from doctor.smoke.compare.runner import MeasuringStopped, Runner
 from doctor.smoke.compare.sources import open_table
-from doctor.smoke.compare.values import Contestant, PromptSet, Terms
+from doctor.smoke.compare.values import Contestant, Phase, PromptSet, Terms
 from doctor.smoke.service_network import Limits
 from doctor.smoke.services import service_named
 
@@ -94,8 +94,8 @@ def _compare(plan: Plan, entrants: Sequence[Entrant], given: Given, settings: Se
         try:
             Runner(plan, clients, journal, watch.show).run()
         except KeyboardInterrupt:
-            done = len([record for record in journal.records if record.last and record.row >= 0])
-            watch.tell(f"interrupted: {done} requests are kept in {folder}; the same command goes on")
+            kept = f"{_done(journal)} of {plan.requests} requests are kept in {folder}"
+            watch.tell(f"interrupted: {kept}; the same command goes on")
             return _INTERRUPTED
         except MeasuringStopped as stop:
             stopped = stop
@@ -107,6 +107,11 @@ def _compare(plan: Plan, entrants: Sequence[Entrant], given: Given, settings: Se
         watch.tell(f"{stopped} What was measured is kept in {folder}; the same command goes on.")
         return stopped.exit_code
     return 0
+
+
+def _done(journal: Journal) -> int:
+    """How many questions of the plan have their last record."""
+    return len([key for key in journal.done() if key[0] in (Phase.PLAIN, Phase.MEASURE)])
 
 
 def _prompts(context: int | None, given: Given, terms: Terms) -> PromptSet:

@@ -20,7 +20,8 @@ from doctor.smoke.service import Exchange, Failure, Question, Reply
 
 _QUICK = 0.002  # seconds between two pieces of a stream that left the service together
 _LONGEST_TEXT = 4000
-_HOPELESS = 8  # failures in a row after which a service is not asked further
+_OURS = {"auth": 1, "network": 8, "proxy": 8, "ssl": 8}  # failures in a row that end a run: they are not the service's
+_HOPELESS = 24  # the same of all others
 _COLD_PAUSE = 15.0
 _READABLE = 0.2
 _ROUND_TRIPS = 4
@@ -63,12 +64,13 @@ class Runner:
     _streaks: dict[str, list[Record]]
     _stopped: MeasuringStopped | None
     _told: float
+    _watching: threading.Lock
 
     def __init__(self, plan: Plan, clients: Mapping[str, Asker], journal: Journal, report: Report) -> None:
         """Nothing is asked yet. ``clients`` are by the contestants' names; ``report`` is called after every answer."""
         self.plan, self.clients, self.journal, self.report = plan, clients, journal, report
         self._stop, self._stopped = threading.Event(), None
-        self._told = 0.0
+        self._told, self._watching = 0.0, threading.Lock()
         by_root: dict[str, Gate] = {}
         self._gates = {}
         for c in plan.contestants:  # one user's limit counts for all clusters behind a gateway
@@ -224,15 +226,26 @@ class Runner:
         return replace(record, level=level, attempt=attempt, cpu=round(spent, 6)), exchange.failure
 
     def _watch(self, record: Record, failure: Failure | None) -> None:
-        """Stop when a service only fails: what it failed at since is asked again another time."""
-        streak = self._streaks[record.service]
-        if failure is None:
+        """Stop when a service only fails.
+
+        What failed for want of a token or a network says nothing about the service and is asked again another time;
+        other failures are what was measured and stay.
+        """
+        with self._watching:
+            streak = self._streaks[record.service]
+            if failure is None:
+                streak.clear()
+                return
+            streak.append(record)
+            ours = failure.category in _OURS
+            if self._stopped is None and len(streak) < (_OURS[failure.category] if ours else _HOPELESS):
+                return
+            again = [r.key for r in streak if r.category in _OURS]
             streak.clear()
-            return
-        streak.append(record)
-        if (failure.category == "auth" or len(streak) >= _HOPELESS) and self._stopped is None:
-            self.journal.undo([r.key for r in streak], failure.sentence)
-            self._stopped = MeasuringStopped(record.service, failure, "stopped answering")
+            if again:
+                self.journal.undo(again, failure.sentence)
+            if self._stopped is None:
+                self._stopped = MeasuringStopped(record.service, failure, "stopped answering")
 
     def _tell(self, note: str = "") -> None:
         """Report where the run stands, but not more often than a person can read."""

@@ -52,7 +52,7 @@ def compare(gateway, place, *more, token=TOKEN, services=None):
         env=environment(token),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert "Traceback" not in done.stderr + done.stdout
@@ -135,7 +135,7 @@ def test_interrupted_by_ctrl_c_it_goes_on(gateway, place):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130, said
-    assert re.search(r"interrupted: \d+ requests are kept in run; the same command goes on", said)
+    assert re.search(r"interrupted: \d+ of 18 requests are kept in run; the same command goes on", said)
     before = [r for r in records(place) if r["phase"] == "measure"]
     assert 5 <= len(before) < 16
     for model in gateway.clusters["sophia"].models.values():
@@ -344,3 +344,23 @@ def test_the_export_asks_no_service(place):
         assert done.returncode == 0, done.stderr
         assert made.requests == []
     assert len((place / "out" / "guidellm.jsonl").read_text().splitlines()) == 9
+
+
+def test_a_token_that_runs_out_with_many_under_way_leaves_nothing_behind(gateway, place):
+    account, peer = gateway.accounts[TOKEN], gateway.clusters["sophia"].models["openai/gpt-oss-120b"].peer
+    whole = peer.stream
+
+    def last_ones(body, limit):
+        yield from whole(body, limit)
+        if len(peer.asked) > 5:
+            account.state = "expired"
+
+    peer.stream = last_ones
+    assert compare(gateway, place, "--concurrency", "4", "--n", "10").returncode == 1
+    document = json.loads((place / "run" / "report.json").read_text())
+    assert all(not cell["errors"] for cell in document["cells"])
+    account.state = "ok"
+    peer.stream = whole
+    assert compare(gateway, place, "--concurrency", "4", "--n", "10").returncode == 0
+    document = json.loads((place / "run" / "report.json").read_text())
+    assert [(cell["asked"], cell["valid"]) for cell in document["cells"]] == [(10, 10), (10, 10)]
