@@ -11,7 +11,7 @@ from doctor.checks.examine import Options, examine
 from doctor.cli.output import page_for, say
 from doctor.cli.output_bytes import transfer
 from doctor.cli.settings import Settings, current_settings
-from doctor.errors import UsageError
+from doctor.errors import IndexUnavailableError, UsageError
 from doctor.index.index import open_index
 from doctor.render.escape import shown
 from doctor.render.text import render_text
@@ -66,7 +66,7 @@ def create(
     with transfer(settings) as reporting:
         try:
             created = create_environment(recipe, folder, wish, index, reporting)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, IndexUnavailableError):
             reporting.step("what has come is kept: the same command continues")
             raise
     say(_shown_created(created, stack_id))

@@ -10,6 +10,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from doctor.checks.left_out import LEFT_OUT_KEY
 from doctor.errors import DoctorError, UsageError
@@ -74,9 +75,10 @@ def open_site(folder: str, order: Order) -> Site:
     """
     site = Site(folder=Path(folder).expanduser().absolute())
     if site.begun:
-        known = json.loads((site.room / _ORDER).read_text(encoding="utf-8"))
+        known = _known_order(site)
         if known != _words(order):
-            said = f"{known.get('stack')}, without {known.get('without') or 'nothing'}"
+            left_out = ", ".join(map(str, known.get("without") or ())) or "nothing"
+            said = f"{known.get('stack', 'unreadable')}, without {left_out}"
             raise UsageError(
                 f"{folder} was begun for something else ({said}): give the same command again, or remove the folder."
             )
@@ -86,13 +88,22 @@ def open_site(folder: str, order: Order) -> Site:
     return site
 
 
+def _known_order(site: Site) -> dict[str, Any]:
+    """What an earlier call wrote down; nothing when it cannot be read."""
+    try:
+        known = json.loads((site.room / _ORDER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
 def begin(site: Site, order: Order) -> None:
     """Write the order down; raises ``DoctorError`` when the folder cannot be made."""
     try:
         site.wheels.mkdir(parents=True, exist_ok=True)
         (site.room / _ORDER).write_text(json.dumps(_words(order)), encoding="utf-8")
-    except OSError as error:
-        raise DoctorError(f"{site.folder} cannot be made: {error.strerror}.") from None
+    except (OSError, ValueError) as error:
+        raise DoctorError(f"{site.folder} cannot be made: {getattr(error, 'strerror', None) or error}.") from None
 
 
 def clear(site: Site) -> None:

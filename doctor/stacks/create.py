@@ -73,9 +73,12 @@ class Reporting:
 def likely_python(lock: Lock, wanted: str, own: tuple[int, int]) -> tuple[int, int]:
     """The minor version that will be used: what the user names, the doctor's own if it fits, else the newest one."""
     named = re.fullmatch(r"(?:.*python)?(3)\.(\d+)(?:\.\d+)?", wanted)
-    if named:
-        return int(named[1]), int(named[2])
     fitting = SpecifierSet(lock.requires_python)
+    if named:
+        python = int(named[1]), int(named[2])
+        if not fitting.contains(f"{python[0]}.{python[1]}.99"):
+            raise UsageError(f"The set is for Python {lock.requires_python}, and {wanted} is not one of these.")
+        return python
     pythons = [(3, minor) for minor in range(8, 20) if fitting.contains(f"3.{minor}.99")]
     if not pythons:
         raise LockError(f"The set is for Python {lock.requires_python}, which is none that acdoctor knows.")

@@ -115,7 +115,8 @@ def _environment(site: Site, *, keep_settings: bool = False) -> Mapping[str, str
 
 def _reason(done: Completed) -> str:
     """An installer's last words, in one line."""
-    lines = [line.strip() for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
+    said = done.stderr if done.stderr.strip() else done.stdout
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "×", "fatal"))]
     told = " ".join((errors or lines)[-_WORDS:])[:600]
     return (told or done.failure or f"exit code {done.code}").rstrip(".") + "."
