@@ -82,7 +82,10 @@ def facts(one: Diagnosis, answer: Answer) -> Iterator[str]:
     lines = ", ".join(str(number) for number in one.lines[:4])
     seen = f"line {lines}" if len(one.lines) == 1 else f"lines {lines}"
     often = f", {one.count} times" if one.count > 1 else ""
-    yield f"{f'at {place}, ' if place else ''}{seen} of the text{often}"
+    if one.lines:
+        yield f"{f'at {place}, ' if place else ''}{seen} of the text{often}"
+    elif place:
+        yield f"at {place}"
     yield from one.finding.details
     yield f"{one.sure}: {one.why}"
     follow = sum(other.finding.key in one.finding.explains for other in answer.diagnoses)

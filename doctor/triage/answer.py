@@ -9,6 +9,7 @@ from doctor.model import Environment, Severity
 from doctor.triage.conclude import conclude, from_match
 from doctor.triage.diagnosis import Answer, Diagnosis, Knowledge
 from doctor.triage.digest import Digest
+from doctor.triage.known_breakages import in_environment
 from doctor.triage.lines import Line
 from doctor.triage.matching import HEALTHY, Match, matches, patterns
 from doctor.triage.missing import read_missing
@@ -21,6 +22,7 @@ from doctor.triage.traceback import Raised, Traceback, read_tracebacks
 from doctor.triage.versions import Versions, read_versions
 
 _LOOSE_LINES = 4000
+_NOWHERE = 1 << 60
 _UNEXPLAINED = ("call", "unknown")
 """Categories of what is only repeated, not understood: what is understood stands before it."""
 _LOOSE_KINDS = ("module", "name", "attribute", "undefined_symbol", "library", "distribution", "version")
@@ -44,6 +46,7 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     taken |= {hit.line.number for match in loose for hit in match.hits}
     diagnoses += _from_loose_lines(digest, taken, knowledge, versions)
     timeline = read_timeline(knowledge.logs, digest, knowledge.config, knowledge.now)
+    diagnoses += in_environment(knowledge, {one.finding.rule for one in diagnoses})
     ordered = _ordered(proven(_merged(diagnoses), knowledge, versions))
     if timeline and timeline.silence and not _ended_by(ordered, timeline.silence.line):
         ordered += from_silence(timeline, ordered)
@@ -157,7 +160,9 @@ def _ordered(diagnoses: list[Diagnosis]) -> list[Diagnosis]:
     if not roots:
         roots, follow = follow[:1], follow[1:]
         roots = [replace(one, consequence=False) for one in roots]
-    roots.sort(key=lambda one: (one.finding.severity.rank, one.category in _UNEXPLAINED, min(one.lines, default=0)))
+    roots.sort(
+        key=lambda one: (one.finding.severity.rank, one.category in _UNEXPLAINED, min(one.lines, default=_NOWHERE))
+    )
     if not roots or not follow:
         return roots
     first = roots[0]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
+from doctor.checks.breakages import finding_of
 from doctor.model import Severity
+from doctor.rulebook.match import holds
 from doctor.rulebook.rules import Breakage
 from doctor.triage.diagnosis import (
     CERTAIN,
@@ -76,3 +79,20 @@ def _breakage(rule: Breakage, reading: Reading, versions: Versions) -> Diagnosis
         ask="" if certain else FREEZE,
         reading=reading,
     )
+
+
+def in_environment(knowledge: Knowledge, told: Collection[str]) -> list[Diagnosis]:
+    """Known breakages that hold in the snapshot or venv, those left out that the text showed already (``told``)."""
+    environment = knowledge.environment
+    if environment is None:
+        return []
+    held = (rule for rule in knowledge.breakages if rule.id not in told and holds(rule, environment))
+    return [
+        Diagnosis(
+            finding=finding_of(rule, environment, None),
+            category="api_removed",
+            sure=CERTAIN,
+            why="the environment has these versions; the text does not show this one yet",
+        )
+        for rule in held
+    ]

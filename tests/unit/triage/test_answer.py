@@ -10,7 +10,7 @@ from pastes import KNOWLEDGE, PEFT, RUN, SITE, ask, trace
 from wheelhouse import make_wheel
 
 from doctor.index.index import open_index
-from doctor.model import Severity
+from doctor.model import Distribution, Environment, Severity
 from doctor.triage.lines import moment
 from doctor.triage.missing import Missing
 from doctor.triage.timeline import read_config
@@ -203,3 +203,23 @@ def test_a_groups_wrapper_follows_from_its_members() -> None:
     found = ask(text + "    +------------------------------------\n").diagnoses
     assert [one.finding.rule for one in found if not one.consequence] == ["peft-0.18.0-transformers"]
     assert len(found) == 2
+
+
+def test_a_snapshot_shows_the_break_that_the_text_does_not_show_yet() -> None:
+    names = ("peft==0.18.0", "transformers==4.45.2", "cerebras-appliance==2.6.0", "psutil==7.2.0")
+    pairs = [name.partition("==") for name in names]
+    environment = Environment(
+        path="/v",
+        kind="venv",
+        python_version="3.11",
+        platform="linux-x86_64",
+        interpreter=None,
+        distributions=tuple(
+            Distribution(name=name, display_name=name, version=version, location="/v", metadata_path=f"/v/{name}")
+            for name, _, version in pairs
+        ),
+    )
+    found = ask(PEFT, replace(KNOWLEDGE, environment=environment)).diagnoses
+    assert [one.finding.rule for one in found] == ["peft-0.18.0-transformers", "psutil-7.2-cerebras-appliance"]
+    assert not found[1].lines
+    assert ask("hello", KNOWLEDGE).diagnoses == ()
