@@ -111,6 +111,7 @@ def main() -> None:
 
 def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None:
     """Both ask at the same time, so that whatever else the machine does meets both alike."""
+    ours(url, chosen.model, chosen.n, level, place)  # the server has answered, and the prompts are exported
     stop, mine = threading.Event(), []
 
     def go_on() -> None:

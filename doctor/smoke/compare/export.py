@@ -14,6 +14,7 @@ from doctor.errors import UsageError
 from doctor.smoke.compare.values import Contestant, Prompt, Terms
 
 GUIDELLM, AIPERF, COMMANDS = "guidellm.jsonl", "aiperf.jsonl", "commands.sh"
+_TOKENIZER = "openai/gpt-oss-120b"
 _TOKEN = "@TOKEN@"  # noqa: S105 - the place for it
 
 
@@ -38,7 +39,7 @@ def export(
 def _commands(count: int, contestants: Sequence[Contestant], terms: Terms) -> Iterator[str]:
     """A shell script for a person to read and run in this folder; the token stays in a variable of theirs."""
     yield "# Run in this folder, with the service's token in the variable TOKEN (do not write it into a file)."
-    yield "# Both count an error inside a stream of status 200 as an answer: compare their error counts with ours."
+    yield "# Both may count an error inside a stream of status 200 as an answer: compare their error counts with ours."
     for contestant in contestants:
         yield ""
         yield f"# {contestant.title}"
@@ -59,12 +60,14 @@ def _guidellm(count: int, contestant: Contestant, terms: Terms, level: int) -> s
         "target": contestant.base.removesuffix("/v1"),
         "model": contestant.model,
         "api_key": _TOKEN,
+        "validate_backend": False,  # the gateway has no list of models where it is looked for
         "request_format": "/v1/chat/completions",
         "stream": terms.stream,
         "extras": {"body": _body(terms)},
     }
     words = ["guidellm", "run", "--backend", json.dumps(backend), "--profile", f"kind=concurrent,streams={level}"]
     words += ["--constraint", f"kind=max_requests,count={count}", "--data", f"kind=json_file,path={GUIDELLM}"]
+    words += ["--tokenizer", f"kind=huggingface_auto,model={_TOKENIZER}"]
     words += ["--output", f"kind=json,path=guidellm-{_file_name(contestant.name)}-{level}.json"]
     return _with_token(words)
 
@@ -76,7 +79,14 @@ def _aiperf(count: int, contestant: Contestant, terms: Terms, level: int) -> str
     words += ["--concurrency", str(level), "--request-count", str(count)]
     for name, value in _body(terms).items():
         words += ["--extra-inputs", f"{name}:{value}"]
-    words += ["--api-key", _TOKEN, "--artifact-dir", f"aiperf-{_file_name(contestant.name)}-{level}"]
+    words += [
+        "--tokenizer",
+        _TOKENIZER,
+        "--api-key",
+        _TOKEN,
+        "--artifact-dir",
+        f"aiperf-{_file_name(contestant.name)}-{level}",
+    ]
     return _with_token(words)
 
 
