@@ -50,7 +50,8 @@ def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
     if missing.kind == "module" and _is_local(module, reading) and not versions.of(provider):
         return _own_module(reading, module)
     standard = is_standard(module) and not is_distribution(provider)
-    if missing.kind == "module" and ("." in module or versions.of(provider) or standard):
+    inside = "." in module and module not in knowledge.names.modules  # google.protobuf is a distribution's root
+    if missing.kind == "module" and (inside or versions.of(provider) or standard):
         return by_name(reading, missing, knowledge, versions)
     subjects = (pinned(provider, versions),) if is_distribution(provider) else ()
     found = finding(
