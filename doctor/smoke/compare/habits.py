@@ -79,6 +79,7 @@ def own_numbers(plan: Plan, records: Sequence[Record]) -> Iterator[OwnNumber]:
             if not having:
                 continue
             title, of = measures.SERVER_SIDE.get(name, (name.replace("_", " "), lambda _: None))
+            having = [r for r in having if of(r) is not None] or having  # both numbers of the same requests
             ours = [value for r in having if (value := of(r)) is not None]
             yield OwnNumber(
                 service=contestant.name,

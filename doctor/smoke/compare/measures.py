@@ -95,6 +95,10 @@ SERVER_SIDE: Mapping[str, tuple[str, Callable[[Record], float | None]]] = {
     "response_time": ("latency", LATENCY.of),
     "time_to_first_token": ("time to first token", TTFT.of),
     "completion_tokens_per_sec": ("output tokens per second", RATE.of),
+    "completion_tokens_after_first_per_sec": (
+        "output tokens per second after the first",
+        lambda r: 1 / each if (each := _per_token(r)) else None,
+    ),
     "throughput_tokens_per_second": (
         "tokens per second, prompt included",
         lambda r: ((r.prompt_tokens or 0) + r.completion_tokens) / r.seconds if r.completion_tokens else None,
