@@ -50,8 +50,8 @@ class Timeline:
     last: dt.date
     watched: set[str] = field(default_factory=set)
     _resolutions: dict[dt.date, Resolution] = field(default_factory=dict)
-    _verdicts: dict[tuple[str, ...], Verdict] = field(default_factory=dict)
-    _known: dict[dt.date, Verdict] = field(default_factory=dict)
+    _judged: dict[dt.date, Verdict] = field(default_factory=dict)
+    _inferred: dict[dt.date, Verdict] = field(default_factory=dict)
 
     def phases(self) -> tuple[Phase, ...]:
         """All phases, oldest first; raises what ``Lab.state`` raises."""
@@ -59,13 +59,13 @@ class Timeline:
             self._judge(day)
         while True:
             self._at_uploads()
+            before = len(self._judged)
             found = self._merged()
             middles = [p.since + (p.until - p.since) // 2 for p in found if (p.until - p.since).days > LONG_PHASE]
-            unseen = [day for day in middles if day not in self._known]
-            if not unseen or len(self._known) > _MOST_DAYS:
-                return found
-            for day in unseen:
+            for day in middles:
                 self._judge(day)
+            if len(self._judged) == before or before > _MOST_DAYS:
+                return found
 
     def _resolution(self, day: dt.date) -> Resolution:
         if day not in self._resolutions:
@@ -74,25 +74,36 @@ class Timeline:
 
     def _judge(self, day: dt.date) -> None:
         """The real verdict of a day; whom it blames is watched from now on."""
-        if day in self._known:
+        if day in self._judged:
             return
         self.lab.progress(f"following imports as of {day.isoformat()}")
         verdict = self.lab.judge.verdict(self._resolution(day))
-        self._known[day] = verdict
+        self._judged[day] = verdict
         for finding in verdict.findings:
             self.watched.update(names(finding)[:2])
 
+    @property
+    def _known(self) -> dict[dt.date, Verdict]:
+        """Verdicts by day: real ones before those inferred."""
+        return {**self._inferred, **self._judged}
+
     def _at_uploads(self) -> None:
-        """Every day on which a watched distribution appeared, until nobody new is blamed."""
+        """Every day on which a watched distribution appeared, until nobody new is blamed.
+
+        Whoever is newly watched may differ between days that looked alike before: all is inferred anew then.
+        """
         while True:
             before = set(self.watched)
+            self._inferred.clear()
+            sources = {self._combination(day): verdict for day, verdict in self._judged.items()}
             for day in self._upload_days():
                 combination = self._combination(day)
-                known = next((v for d, v in self._known.items() if self._combination(d) == combination), None)
-                if known is None:
+                if combination not in sources:
                     self._judge(day)
-                elif day not in self._known:
-                    self._known[day] = known
+                    if before != self.watched:
+                        break
+                    sources[combination] = self._judged[day]
+                self._inferred[day] = sources[combination]
             if before == self.watched:
                 return
 

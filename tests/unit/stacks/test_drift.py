@@ -135,6 +135,20 @@ def test_phases_with_their_exact_days(dated, asked):
     assert "2025-03-05 .. 2025-05-06  1.1   bolt fails (base.extra)" in screen
 
 
+def test_phases_of_two_breaks_that_come_and_go_apart(dated, asked):
+    dated.add("2025-04-01", "base", "3.0")  # watched as soon as it is blamed, and never chosen
+    dated.add("2025-05-07", "bolt", "1.2", {"bolt/__init__.py": "import base\n"}, ("base",))
+    dated.add("2025-05-03", "free", "2.0", {"free/__init__.py": "from base import gone\n"}, ("base",))
+    phases = Timeline(lab=lab_of(dated, asked), first=FEBRUARY, last=JUNE).phases()
+    told = [(str(p.since), sorted(f.subjects[0] for f in p.findings)) for p in phases]
+    assert told == [
+        ("2025-02-01", []),
+        ("2025-03-05", ["bolt==1.1"]),
+        ("2025-05-03", ["bolt==1.1", "free==2.0"]),
+        ("2025-05-07", ["free==2.0"]),
+    ]
+
+
 def test_an_environment_is_compared_as_it_is(dated, tmp_path):
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
