@@ -259,7 +259,7 @@ def test_an_archive_that_cannot_be_had_is_told_and_the_rest_is_made(world, tmp_p
 
 
 def test_space_is_asked_for_before_it_is_used(world, tmp_path):
-    with pytest.raises(DoctorError, match="needs about 1000000.0 GB"):
+    with pytest.raises(DoctorError, match=r"needs about 1000000\.0 GB"):
         require_space(Site(folder=tmp_path / "no" / "such"), 10**15)
 
 
