@@ -266,11 +266,23 @@ def name_module(module: Instance, args: list[Value]) -> None:
         module.names.setdefault(name, UNKNOWN)
 
 
+def _replace_path(machine: Machine, value: Value, *, certain: bool) -> None:
+    """``sys.path = value``: what is not known of it may hold any module."""
+    path = machine.sys_path
+    if certain and isinstance(value, List) and not value.opened and all(isinstance(i, str) for i in value.items):
+        path.items[:] = list(value.items)
+    else:
+        path.opened = True
+
+
 def set_attribute(machine: Machine, holder: Value, name: str, value: Value, frame: Frame) -> None:
     """``holder.name = value``."""
     names: dict[str, Value] | None = None
     if isinstance(holder, Module) and name == "__class__":
         holder.opened = holder.opened or "its class is replaced"
+        return
+    if isinstance(holder, Module) and holder.name == "sys" and name == "path":
+        _replace_path(machine, value, certain=not machine.uncertain(frame))
         return
     if isinstance(holder, Module | Class | Instance | Function):
         names = holder.names

@@ -114,7 +114,7 @@ def _list_method(machine: Machine, holder: List, name: str, args: list[Value], f
             holder.items.insert(args[0], args[1])
         elif args:
             holder.items.append(args[-1])
-        if machine.uncertain(frame):
+        if machine.uncertain(frame) or (holder is machine.sys_path and not (args and isinstance(args[-1], str))):
             holder.opened = True
         return None
     if name == "extend" and args:
