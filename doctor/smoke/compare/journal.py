@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -147,8 +147,3 @@ def set_aside(path: Path) -> None:
         if not aside.exists():
             path.rename(aside)
         number += 1
-
-
-def of_phase(records: Sequence[Record], phase: Phase) -> tuple[Record, ...]:
-    """The records of one phase."""
-    return tuple(record for record in records if record.phase is phase)

@@ -7,19 +7,16 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Protocol
 
 from doctor.errors import DoctorError
-from doctor.smoke.compare.correct import is_right
+from doctor.smoke.compare.asking import question_of, record_of_exchange
 from doctor.smoke.compare.journal import Journal
 from doctor.smoke.compare.pace import Gate, Outlook, Report, pause_before_retry
 from doctor.smoke.compare.plan import Plan, Turn
-from doctor.smoke.compare.values import Contestant, Phase, Prompt, Record, Terms
+from doctor.smoke.compare.values import Contestant, Phase, Prompt, Record
 from doctor.smoke.service import Exchange, Failure, Question, Reply
 
-_QUICK = 0.002  # seconds between two pieces of a stream that left the service together
-_LONGEST_TEXT = 4000
 _OURS = {"auth": 1, "network": 8, "proxy": 8, "ssl": 8}  # failures in a row that end a run: they are not the service's
 _HOPELESS = 24  # the same of all others
 _COLD_PAUSE = 15.0
@@ -255,55 +252,5 @@ class Runner:
             self.report(self._outlook.progress(note))
 
 
-def question_of(prompt: Prompt, terms: Terms) -> Question:
-    """The request for a prompt: the same words and terms for every service."""
-    return Question(
-        text=prompt.text,
-        max_tokens=terms.max_tokens,
-        temperature=terms.temperature,
-        seed=terms.seed,
-        effort=terms.effort,
-    )
-
-
-def record_of_exchange(exchange: Exchange, phase: Phase, contestant: Contestant, prompt: Prompt) -> Record:
-    """What is kept of an exchange."""
-    failure, arrivals = exchange.failure, exchange.arrivals
-    return Record(
-        phase=phase,
-        service=contestant.name,
-        row=prompt.row,
-        level=1,
-        attempt=1,
-        started=round(exchange.started, 6),
-        seconds=round(exchange.seconds, 6),
-        streamed=exchange.streamed,
-        status=exchange.status,
-        headers_at=_rounded(exchange.headers_at),
-        first_token=_rounded(exchange.first_token_at),
-        first_answer=_rounded(exchange.first_answer_at),
-        pieces=len(arrivals),
-        quick=sum(late - early < _QUICK for early, late in pairwise(arrivals)),
-        prompt_tokens=exchange.usage.prompt,
-        completion_tokens=exchange.usage.completion,
-        reasoning_tokens=exchange.usage.reasoning,
-        finish=exchange.finish,
-        answered=exchange.answered,
-        right=is_right(prompt, exchange.text) if failure is None else None,
-        rule=failure.rule if failure else "",
-        category=failure.category if failure else "",
-        kind=failure.kind if failure else "",
-        sentence=failure.sentence if failure else "",
-        said=failure.said[:300] if failure else "",
-        server=dict(exchange.server),
-        model=exchange.model,
-        text=exchange.text[:_LONGEST_TEXT],
-    )
-
-
 def _open(turn: Turn, done: frozenset[tuple[Phase, str, int, int]]) -> tuple[Prompt, ...]:
     return tuple(p for p in turn.prompts if (turn.phase, turn.service, p.row, turn.level) not in done)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
