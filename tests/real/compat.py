@@ -71,11 +71,14 @@ def pins_of(cell: Cell, table: Comparison) -> list[str]:
 
 def really(pins: list[str], modules: tuple[str, ...], options: argparse.Namespace) -> tuple[str, str]:
     """(works | fails | not installed, last words)."""
-    python = options.folder / "venv" / "bin" / "python"
+    venv = options.folder / "venv"
+    python = venv / "bin" / "python"
     if not python.exists():
-        must(["uv", "venv", "-q", "--python", "3.11", str(options.folder / "venv")])
-    held = {pin.split("==")[0]: pin for pin in options.keep}
-    wanted = [held.get(p.split("==")[0], p) for p in pins if not LEFT_OUT.match(p)]
+        must(["uv", "venv", "-q", "--python", "3.11", str(venv)])
+        for pin in options.keep:  # by pip, whose configuration may know builds of its own
+            must([sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", pin])
+    held = {pin.split("==")[0] for pin in options.keep}
+    wanted = [p for p in pins if not LEFT_OUT.match(p) and p.split("==")[0] not in held]
     done = run(["uv", "pip", "install", "-q", "--no-deps", "--python", str(python), *wanted], timeout=1200)
     if not done.ok:
         return "not installed", done.stderr.decode(errors="replace").strip()[-300:]
