@@ -49,19 +49,6 @@ def test_the_frame_is_made_again_and_taken_back(venv, server, damage):
     assert repairpatient.state(venv) == before
 
 
-def test_without_its_python_there_is_no_plan(venv, server, monkeypatch):
-    install(venv, make_wheel(server.root, "base", "1.0", {"base/__init__.py": "x = 1\n"}))
-    site = next(venv.glob("lib/python3*"))
-    site.rename(site.with_name("python3.99"))
-    (venv / "pyvenv.cfg").write_text("home = /nowhere/bin\nversion = 3.99.1\n")
-    lose_the_python(venv)
-    before = repairpatient.state(venv)
-    proposal = plan_for(venv)
-    assert proposal.plan.empty
-    assert "make the environment again" in proposal.plan.declined[0]
-    assert repairpatient.state(venv) == before
-
-
 def test_an_environment_that_does_not_start_afterwards_is_as_it_was(venv):
     lose_the_python(venv)
     proposal = plan_for(venv)
