@@ -96,6 +96,17 @@ def is_enum(cls: Class) -> bool:
     return any(isinstance(c, External) and c.path.startswith("enum.") for c in resolution_order(cls))
 
 
+def is_plain_enum(cls: Class) -> bool:
+    """Members of it equal nothing but themselves: ``enum.Enum`` without a type mixed in, or ``__eq__`` of its own."""
+    order = resolution_order(cls)
+    outside = [c for c in order if not isinstance(c, Class)]
+    known = all(isinstance(c, External) and c.path in {"enum.Enum", "builtins.object"} for c in outside)
+    own = any(
+        isinstance(c, Class) and ({"__eq__", "__new__", "_missing_"} & c.names.keys() or c.keywords) for c in order
+    )
+    return bool(outside) and known and not own
+
+
 def external_has(path: str, name: str) -> bool:
     """A class of the standard library has the attribute (True where that is not known)."""
     import builtins  # noqa: PLC0415

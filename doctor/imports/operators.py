@@ -112,6 +112,8 @@ def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:
         return UNKNOWN
     if isinstance(left, Opaque) and left.kind == "version" and isinstance(right, str):
         return UNKNOWN
+    if op in {"Eq", "NotEq"} and _is_member(left) and _is_member(right):
+        return (left is right) if op == "Eq" else left is not right
     try:
         a, b = plain(left), plain(right)
     except ValueError:
@@ -124,6 +126,10 @@ def compare(machine: Machine, op: str, left: Value, right: Value) -> Any:
         return bool(_ORDER[op](a, b))
     except Exception:  # noqa: BLE001 - an impossible comparison has no known value
         return UNKNOWN
+
+
+def _is_member(value: Value) -> bool:
+    return isinstance(value, Instance) and isinstance(value.cls, Class) and value in value.cls.members.values()
 
 
 _COMPARED = (Instance, List, Dict, Set, Opaque)

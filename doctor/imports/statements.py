@@ -18,7 +18,7 @@ from doctor.imports.failures import Raised
 from doctor.imports.importing import run_from, run_import
 from doctor.imports.lower import Node
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.values import UNKNOWN, Bounded, Dict, External, List, truth
+from doctor.imports.values import UNKNOWN, Bounded, Dict, External, List, Module, truth
 
 _LOOP_LIMIT = 2000
 
@@ -80,6 +80,18 @@ def _poison(machine: Machine, node: Node, frame: Frame) -> None:
 
 def _expr(machine: Machine, node: Node, frame: Frame) -> None:
     evaluate(machine, node[2], frame)
+    if frame.kind == "module" and node[2][0] == "call" and _is_compiled_set_up(machine, node[2], frame):
+        frame.module.opened = frame.module.opened or "compiled code of its own package may add names"
+
+
+def _is_compiled_set_up(machine: Machine, call: Node, frame: Frame) -> bool:
+    """``package._C.init()`` for its effect alone, in a module of the same package."""
+    function = call[2]
+    if function[0] != "attr" or call[3] or call[4]:
+        return False
+    holder = evaluate(machine, function[2], frame)
+    root = frame.module.name.partition(".")[0]
+    return isinstance(holder, Module) and holder.spec.kind == "native" and holder.name.partition(".")[0] == root
 
 
 def _assign(machine: Machine, node: Node, frame: Frame) -> None:

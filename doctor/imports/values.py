@@ -93,6 +93,7 @@ class Class:
     line: int = 0
     keywords: tuple[str, ...] = ()
     order: list[Value] | None = None  # its order of resolution, made when first asked for
+    members: dict[Any, Value] = field(default_factory=dict)  # of an enumeration, by value
 
 
 @dataclass(eq=False, slots=True, repr=False)

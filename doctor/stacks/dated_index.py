@@ -140,8 +140,8 @@ class DatedIndex:
                 "url": self.address(name, file),
                 "hashes": {} if _is_large(file) else dict(file.hashes),
                 "yanked": file.yanked,
+                # PEP 714; the older name in PEP 691's form, a truth value, ends pip 23.0 with a TypeError
                 "core-metadata": file.is_wheel,
-                "dist-info-metadata": file.is_wheel,
                 **({"requires-python": file.requires_python} if file.requires_python else {}),
                 **({"size": file.size} if file.size is not None else {}),
                 **({"upload-time": file.upload_time.isoformat()} if file.upload_time else {}),

@@ -75,7 +75,17 @@ CHAT_TEMPLATE = (
     "{% elif m.role == 'assistant' %}<|start|>assistant<|channel|>final<|message|>{{ m.content }}<|end|>"
     "{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}"
 )
-SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|return|>", "<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|call|>"]
+SPECIAL = [
+    "<|startoftext|>",
+    "<|endoftext|>",
+    "<|return|>",
+    "<|start|>",
+    "<|end|>",
+    "<|message|>",
+    "<|channel|>",
+    "<|constrain|>",
+    "<|call|>",
+]
 RESPONSE_TEMPLATE = {
     "defaults": {"role": "assistant"},
     "start_anchor": "<|start|>assistant",
@@ -140,9 +150,14 @@ def _tokenizer(rows):
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=512, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=512,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
-    raw.train_from_iterator([*(" ".join(row.values()) for row in rows), "user assistant system analysis final"] * 3, trainer)
+    raw.train_from_iterator(
+        [*(" ".join(row.values()) for row in rows), "user assistant system analysis final"] * 3, trainer
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,
         bos_token="<|startoftext|>",

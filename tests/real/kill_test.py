@@ -29,8 +29,8 @@ import repairpatient as patient
 from doctor.checks.examine import Options
 from doctor.index.index import open_index
 from doctor.planned.layout import Made
-from doctor.repair.fingerprint import fingerprint
 from doctor.repair.apply import carry_out
+from doctor.repair.fingerprint import fingerprint
 from doctor.repair.fix import Wish, propose
 from doctor.repair.transaction import recover
 
