@@ -99,16 +99,9 @@ def _counts(failure: Failure, owner: str, owner_of: Callable[[str], str]) -> boo
 
 
 def _is_bound_elsewhere(provider: Module, name: str) -> bool:
+    """An import, function or class of that name stands in the module, indented: on a path that was not taken."""
     word = re.escape(name.encode())
-    bound = (
-        rb"(?m)^[ \t]+(?:[^\n#]*\bimport\b[^\n#]*\b"
-        + word
-        + rb"\b|"
-        + word
-        + rb"[ \t]*(?:[=,]|$)|(?:def|class)[ \t]+"
-        + word
-        + rb"\b)"
-    )
+    bound = rb"(?m)^[ \t]+(?:[^\n#]*\bimport\b(?:[^\n#(]*|[ \t]*\([^)]*)\b%s\b|(?:def|class)[ \t]+%s\b)" % (word, word)
     return provider.source is not None and re.search(bound, provider.source) is not None
 
 
@@ -128,7 +121,10 @@ def _may_be_there(machine: Machine, failure: Failure) -> bool:
         return True
     if not any(m.spec.kind == "native" for m in own):
         return False
-    word = re.compile(rb"\b" + re.escape(".".join(root.symbol.split(".")[-2:]).encode()) + rb"\b")
+    module, _dot, name = root.symbol.rpartition(".")
+    # a class is spoken of by many dotted names; a plain word needs the module's own name before it
+    before = "" if name[:1].isupper() else module.rpartition(".")[2]
+    word = re.compile(rf"{before}\.{re.escape(name)}\b".encode())
     return any(m.source is not None and word.search(m.source) for m in own)
 
 

@@ -174,6 +174,7 @@ def _handle(machine: Machine, handlers: tuple[Any, ...], raised: Raised, frame: 
             signal = run_maybe(machine, body, frame)
             if signal in {"return", "break", "continue"}:
                 frame.maybe += 1
+                frame.returns = frame.returns or signal == "return"
         finally:
             frame.handled = outer
     if unsure:

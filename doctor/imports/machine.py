@@ -42,6 +42,7 @@ class Frame:
     handled: Raised | None = None
     function: Any = None
     called: bool = False
+    returns: bool = False  # on an undecided path it may have returned
 
 
 @dataclass(frozen=True, kw_only=True)

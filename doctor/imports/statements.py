@@ -178,10 +178,29 @@ def after_branches(frame: Frame, signals: tuple[str | None, ...]) -> str | None:
         return None if signals[0] == "raise" else signals[0]
     if any(s in {"return", "break", "continue"} for s in signals):
         frame.maybe += 1
+        frame.returns = frame.returns or "return" in signals
     return None
 
 
 def _for(machine: Machine, node: Node, frame: Frame) -> str | None:
+    return _loop(_iterate, machine, node, frame)
+
+
+def _while(machine: Machine, node: Node, frame: Frame) -> str | None:
+    return _loop(_repeat, machine, node, frame)
+
+
+def _loop(run: Callable[[Machine, Node, Frame], str | None], machine: Machine, node: Node, frame: Frame) -> str | None:
+    """A loop; what follows it is undecided where a round may have returned, and only there."""
+    outer, frame.returns = frame.returns, False
+    signal = run(machine, node, frame)
+    if frame.returns and signal is None:
+        frame.maybe += 1
+    frame.returns = frame.returns or outer
+    return signal
+
+
+def _iterate(machine: Machine, node: Node, frame: Frame) -> str | None:
     from doctor.imports.containers import iterate  # noqa: PLC0415
 
     items, exact = iterate(machine, evaluate(machine, node[3], frame))
@@ -190,8 +209,10 @@ def _for(machine: Machine, node: Node, frame: Frame) -> str | None:
         for item in [*items[:_LOOP_LIMIT], UNKNOWN] if items and not exact else [UNKNOWN]:
             bind(machine, node[2], item, frame)
             if run_maybe(machine, node[4], frame) == "return":
-                frame.maybe = before + 1
+                frame.returns = True
+            frame.maybe = before  # a possible continue or break ends with its round
         run_maybe(machine, node[5], frame)
+        frame.maybe = before
         return None
     for item in items:
         frame.maybe, outer = 0, frame.maybe  # the loop's own name has one value in each round
@@ -207,7 +228,7 @@ def _for(machine: Machine, node: Node, frame: Frame) -> str | None:
     return run_block(machine, node[5], frame)
 
 
-def _while(machine: Machine, node: Node, frame: Frame) -> str | None:
+def _repeat(machine: Machine, node: Node, frame: Frame) -> str | None:
     for _ in range(200):
         verdict = truth(evaluate(machine, node[2], frame))
         if verdict is False:
@@ -224,7 +245,10 @@ def _while(machine: Machine, node: Node, frame: Frame) -> str | None:
         if frame.maybe > before:
             frame.maybe = before
             break
-    run_maybe(machine, node[3], frame)
+    before = frame.maybe
+    if run_maybe(machine, node[3], frame) == "return":
+        frame.returns = True
+    frame.maybe = before
     return None
 
 
