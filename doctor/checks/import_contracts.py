@@ -162,7 +162,7 @@ def _severity(blamed: Blame, met: tuple[Offer, ...], files: FileView) -> Severit
         return None
     # a command that was published without the module it starts is nobody's business
     empty = blamed.importer is None and blamed.provider is not None and all(o.kind == "script" for o in met)
-    strong = not empty and bool(blamed.provider_installed or blamed.declared or blamed.internal)
+    strong = not empty and bool(blamed.provider_installed or blamed.declared or blamed.internal or blamed.standard)
     if any(o.primary and o.kind in {"module", "program"} and (o.wanted or strong) for o in met):
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):

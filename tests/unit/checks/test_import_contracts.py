@@ -109,6 +109,13 @@ def test_what_python_itself_lacks_is_laid_to_python(patient):
     assert "does not work with Python 3" in finding.message
 
 
+def test_a_command_that_this_python_cannot_start_is_an_error(patient):
+    points = "[console_scripts]\nancient = ancient.main:run\n"
+    files = {"ancient/__init__.py": "", "ancient/main.py": "from types import Vanished\ndef run():\n    pass\n"}
+    patient.install("ancient==1.0", files, metadata={"entry_points.txt": points})
+    assert [f.severity for f in found(patient)] == [Severity.ERROR]
+
+
 def test_an_optional_part_of_what_others_ask_for_is_a_note(patient):
     """As matplotlib-inline beside an ipython without matplotlib."""
     patient.install("shell==1.0", {"shell/__init__.py": ""}, ["plots"])
