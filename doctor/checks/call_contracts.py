@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from doctor.checks.contract_words import Blame, blame, describe
-from doctor.imports.contracts import Followed
 from doctor.imports.failures import Failure
+from doctor.imports.followed import Followed
 from doctor.imports.owners import Owners
 from doctor.model import Environment, Finding, Severity
 

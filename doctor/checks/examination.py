@@ -15,7 +15,8 @@ class Examination:
 
     ``environment`` already holds the assumed distributions (kind ``assumed``). ``records`` gives a
     distribution's recorded files by metadata path, read once and shared by the checks. ``entries`` are asked for
-    by ``--entry``; empty means the stack's entries, or else what the distributions offer.
+    by ``--entry``; empty means the stack's entries, or else what the distributions offer. With ``fresh`` nothing that
+    is kept of earlier examinations stands for following the entries.
     """
 
     environment: Environment
@@ -26,6 +27,7 @@ class Examination:
     assumed: Mapping[str, str] = field(default_factory=dict)
     entries: tuple[str, ...] = ()
     records: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
+    fresh: bool = False
 
 
 Check = Callable[[Examination], Iterator[Finding]]

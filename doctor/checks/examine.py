@@ -97,6 +97,7 @@ def examine_environment(environment: Environment, files: FileView, rulebook: Rul
         assumed=assumed,
         entries=options.entries,
         records=Records(patient, files),
+        fresh=options.fresh,
     )
     findings, crashed, tally = run_checks(examination)
     findings = with_known_cures(findings, examination)

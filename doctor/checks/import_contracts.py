@@ -19,10 +19,11 @@ from doctor.checks.consistency import doubtful, is_published
 from doctor.checks.contract_words import Blame, blame, describe
 from doctor.checks.examination import Examination
 from doctor.errors import UsageError
-from doctor.imports.contracts import Followed, Question, assumed_roots, follow
+from doctor.imports.contracts import follow
 from doctor.imports.entries import Offer, latent_offers, offers
 from doctor.imports.failures import Failure
 from doctor.imports.finder import Finder
+from doctor.imports.followed import Followed, Question, assumed_roots
 from doctor.imports.owners import Owners
 from doctor.imports.store import open_database
 from doctor.imports.surroundings import surroundings_of
@@ -104,6 +105,7 @@ def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Follow
                 assumed=examination.assumed,
                 surroundings=surroundings_of(environment, examination.files, examination.rulebook.natives),
                 database=database,
+                recall=not examination.fresh,
                 owner=_namer(Owners(environment, examination.records)),
             )
         )

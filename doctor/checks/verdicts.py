@@ -16,9 +16,7 @@ import hashlib
 import json
 import marshal
 import os
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from doctor.model import Depth, Environment, Finding, Report, Tally
 from doctor.probe.cache import cache_directory, interpreter_key
 from doctor.probe.codec import build
+from doctor.probe.own_code import own_code
 from doctor.probe.witness import Recollection, WitnessedFiles
 from doctor.rulebook.sources import NAMES_FILE, RuleFile, builtin_directory, builtin_files, builtin_ids, files_at
 
@@ -69,7 +68,7 @@ def place_of(environment: Environment, options: Options) -> Place | None:
     programs = any(entry.endswith((".py", ".ipynb")) for entry in options.entries)
     try:
         here = os.getcwd() if programs else ""  # noqa: PTH109 - plain strings
-        doctor = (_FORMAT, sys.version, _own_code(), _rules(options.rules))
+        doctor = (_FORMAT, own_code(), _rules(options.rules))
     except OSError:
         return None
     who = (os.geteuid(), os.getegid(), os.getgroups())
@@ -185,24 +184,3 @@ def _rules(extra: tuple[str, ...]) -> list[object]:
     for place in extra:
         files += files_at(place)
     return [list(builtin_ids()), [(str(file.path), file.label, file.path.read_bytes()) for file in files]]
-
-
-def _own_code() -> list[tuple[str, int, int]]:
-    """What changes when the doctor or what it reads metadata and machine code with does."""
-    import elftools  # noqa: PLC0415 - only when a verdict is looked for
-    import packaging  # noqa: PLC0415
-
-    places = (str(Path(__file__).parent.parent), *(os.path.dirname(str(m.__file__)) for m in (elftools, packaging)))  # noqa: PTH120
-    return [stamp for place in places for stamp in _stamps(place)]
-
-
-def _stamps(folder: str) -> Iterator[tuple[str, int, int]]:
-    """(path, size, mtime in ns) of every Python file below a folder, in order of names."""
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
-    for entry in found:
-        if entry.name.endswith(".py"):
-            status = entry.stat()
-            yield entry.path, status.st_size, status.st_mtime_ns
-        elif "." not in entry.name and not entry.name.startswith("_") and entry.is_dir():
-            yield from _stamps(entry.path)

@@ -14,9 +14,9 @@ from doctor.checks.examine import Records
 from doctor.checks.import_contracts import follow_offers
 from doctor.cli.settings import current_settings
 from doctor.errors import UsageError
-from doctor.imports.contracts import Followed, Verdict
 from doctor.imports.entries import Offer
 from doctor.imports.failures import Failure
+from doctor.imports.followed import Followed, Verdict
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
 from doctor.probe.locate import resolve_environment_path
@@ -47,6 +47,7 @@ def command(arguments: tuple[str, ...], modules_from: str | None, form: str) -> 
         rulebook=load_rulebook(settings.rules),
         assumed=given,
         records=Records(environment, files),
+        fresh=True,
     )
     offers = tuple(Offer(module=m, distribution="", primary=True) for m in modules)
     followed = follow_offers(examination, offers)

@@ -33,9 +33,7 @@ from doctor.stacks.locking import Made, broken_promises, differences, known_stac
 @click.option("--input", "asked", metavar="FILE", default="", help="Resolve this requirements.in.")
 @click.option("--python", metavar="PATH", default="", help="A Python that the set is for, if it is not acdoctor's own.")
 @click.option("--prove", is_flag=True, help="Resolve nothing: follow the imports of the set that is there.")
-@click.option(
-    "--checkout", "--modelzoo", metavar="DIR", default="", help="For --prove: the working copy beside it."
-)
+@click.option("--checkout", "--modelzoo", metavar="DIR", default="", help="For --prove: the working copy beside it.")
 @click.option("--write", is_flag=True, help="Write the new set where the old one is.")
 @click.option("-o", "--output", metavar="DIR", default="", help="Write the new set into DIR.")
 def lock(stack_id: str, day: str, asked: str, python: str, prove: bool, checkout: str, write: bool, output: str) -> int:

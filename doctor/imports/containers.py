@@ -32,6 +32,7 @@ def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -
     """``holder[key]``; raises ``Raised`` (KeyError) where a handler waits for a key that certainly is not there."""
     if isinstance(holder, External):
         if holder.path == "sys.modules" and isinstance(key, str):
+            machine.meet(key)
             return machine.modules.get(key, UNKNOWN)
         if holder.path == "os.environ" and isinstance(key, str):
             return machine.environ.get(key, UNKNOWN)

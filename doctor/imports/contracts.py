@@ -5,18 +5,19 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 
 from doctor.imports import versions
 from doctor.imports.deferred import Look, failing_calls
 from doctor.imports.failures import Failure, Raised
-from doctor.imports.finder import Finder, Spec
+from doctor.imports.finder import Spec
+from doctor.imports.followed import Followed, Question, Verdict, assumed_roots
+from doctor.imports.journal import Journal, NotedAbsence, NotedFiles, NotedFinder, NotedStore, noted, noted_surroundings
 from doctor.imports.loading import override
-from doctor.imports.machine import Frame, Machine, Surroundings
-from doctor.imports.store import Database, SummaryStore
+from doctor.imports.machine import Frame, Machine
+from doctor.imports.recall import Part, entry_name, keep, merged, recalled
 from doctor.imports.values import Bounded, Module
-from doctor.model import Environment, FileView
 
 for _tail, _change in versions.OVERRIDES.items():
     override(_tail, _change)
@@ -24,56 +25,25 @@ for _tail, _change in versions.OVERRIDES.items():
 _STACK = 512 * 1024 * 1024
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What to follow and with what knowledge. ``entries`` are module names.
-
-    With ``owner`` (the distribution of a path by name, '' for none) functions of the loaded modules are looked at, too.
-    """
-
-    environment: Environment
-    files: FileView
-    entries: tuple[str, ...]
-    assumed: Mapping[str, str] = field(default_factory=dict)
-    surroundings: Surroundings | None = None
-    database: Database | None = None
-    progress: Callable[[int, int], None] | None = None
-    owner: Callable[[str], str] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What importing one entry would do: ``fails`` by ``failures``, or not; ``unknown`` when it could not be followed."""
-
-    entry: str
-    outcome: str
-    failures: tuple[Failure, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Followed:
-    """The answer: certain failures (roots), possible ones, per-entry verdicts, and what was looked at."""
-
-    failures: tuple[Failure, ...]
-    possible: tuple[Failure, ...]
-    guarded: tuple[Failure, ...]
-    verdicts: tuple[Verdict, ...]
-    modules: tuple[str, ...]
-    unreadable: Mapping[str, str]
-    consulted: tuple[str, ...] = ()
-    calls: tuple[Failure, ...] = ()
-    machine: Machine | None = None
-
-
-def assumed_roots(assumed: Mapping[str, str]) -> frozenset[str]:
-    """Import names that a distribution of that name may bring."""
-    return frozenset(n for name in assumed for n in {name, name.replace("-", "_"), name.replace("-", ".")})
-
-
 def follow(question: Question) -> Followed:
+    """Follow the entries that no earlier answer stands for, and tell all of them. An empty list of entries is allowed."""
+    parts = recalled(question) if question.recall else []
+    known = {verdict.entry for part in parts for verdict in part.verdicts}
+    rest = tuple(entry for entry in question.entries if entry not in known)
+    if parts and not rest:
+        return merged(question, parts)
+    followed, part = _in_a_thread(replace(question, entries=rest))
+    if not parts:
+        return followed
+    return replace(
+        merged(question, [*parts, part]),
+        possible=followed.possible, guarded=followed.guarded, unreadable=followed.unreadable, machine=followed.machine,
+    )  # fmt: skip
+
+
+def _in_a_thread(question: Question) -> tuple[Followed, Part]:
     """Follow all entries in one abstract interpreter, in a thread whose stack is deep enough for nested imports."""
-    result: list[Followed] = []
+    result: list[tuple[Followed, Part]] = []
     trouble: list[BaseException] = []
 
     def work() -> None:
@@ -100,35 +70,42 @@ def follow(question: Question) -> Followed:
     return result[0]
 
 
-def _follow(question: Question) -> Followed:
-    environment = question.environment
-    finder = Finder(environment, question.files, assumed_roots(question.assumed))
-    store = SummaryStore(question.files, question.database)
-    surroundings = question.surroundings or Surroundings(
-        versions={d.name: d.version for d in environment.distributions}
-    )
-    machine = Machine(finder, store, surroundings)
+def _follow(question: Question) -> tuple[Followed, Part]:
+    journal = Journal()
+    machine = _machine(question, journal)
     verdicts = []
     for number, entry in enumerate(question.entries):
         if question.progress:
             question.progress(number, len(question.entries))
         verdicts.append(follow_entry(machine, entry))
-    failures, possible = tuple(machine.failures.values()), dict(machine.possible)
-    modules = tuple(n for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")
-    calls = failing_calls(Look(machine=machine, owner=question.owner)) if question.owner is not None else ()
+    failures = tuple(machine.failures.values())
+    loaded = ((n, m) for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")
+    modules = tuple(n for n, m in loaded if m.spec.path)
+    calls: dict[str, tuple[Failure, ...]] = {}
+    if question.owner is not None:
+        owner = noted(question.owner, "owner", journal)
+        calls = failing_calls(Look(machine=machine, owner=owner, begin=lambda name: setattr(journal, "about", name)))
+    part = Part(verdicts=tuple(verdicts), failures=failures, calls=calls, modules=modules)
+    if question.recall:
+        keep(question, part, journal)
     if question.database:
         question.database.flush()
-    return Followed(
-        failures=failures,
-        calls=calls,
-        possible=tuple(f for k, f in possible.items() if k not in machine.failures),
-        guarded=tuple(machine.guarded.values()),
-        verdicts=tuple(verdicts),
-        modules=modules,
-        unreadable=dict(machine.unreadable),
-        consulted=tuple(finder.consulted),
-        machine=machine,
-    )
+    possible = tuple(f for k, f in machine.possible.items() if k not in machine.failures)
+    return replace(
+        merged(question, [part]),
+        possible=possible, guarded=tuple(machine.guarded.values()), unreadable=dict(machine.unreadable), machine=machine,
+    ), part  # fmt: skip
+
+
+def _machine(question: Question, journal: Journal) -> Machine:
+    """An abstract interpreter that notes what it asks of the environment."""
+    finder = NotedFinder(question.environment, question.files, assumed_roots(question.assumed)).noted(journal)
+    store = NotedStore(question.files, question.database).noted(journal)
+    machine = Machine(finder, store, noted_surroundings(question.known, journal))
+    machine.files, machine.absence = NotedFiles(question.files, journal), NotedAbsence(finder, journal)
+    machine.meet = journal.meet
+    journal.asking = lambda: machine.stack[-1].name if machine.stack else entry_name(machine.entry)
+    return machine
 
 
 def follow_entry(machine: Machine, entry: str) -> Verdict:

@@ -37,10 +37,11 @@ _GATE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Whose files are whose: the distribution of a path by name, '' for none."""
+    """Whose files are whose: the distribution of a path by name, '' for none; ``begin`` is told which module is next."""
 
     machine: Machine
     owner: Callable[[str], str]
+    begin: Callable[[str], None] = lambda _module: None
 
 
 @dataclass(eq=False, slots=True)
@@ -61,13 +62,15 @@ class _Spans:
         return None
 
 
-def failing_calls(look: Look) -> tuple[Failure, ...]:
-    """What calls into the loaded modules would fail with, each missing thing of each module once."""
+def failing_calls(look: Look) -> dict[str, tuple[Failure, ...]]:
+    """What calls into the loaded modules would fail with, by module; each missing thing of each file once."""
     machine = look.machine
-    found: dict[tuple[str, str], Failure] = {}
+    every: dict[str, tuple[Failure, ...]] = {}
     probes = 0
     standing = [(m, m.opened) for m in machine.modules.values() if isinstance(m, Module)]
     for module in [m for m, _opened in standing if _worth(m)]:
+        look.begin(module.name)
+        found: dict[tuple[str, str], Failure] = {}
         owner = look.owner(module.spec.path)
         lines = sorted(set(signs(machine, module, owner, look.owner))) if owner else []
         spans = _Spans(module, [first for first, _last, _indented in module.functions]) if lines else None
@@ -84,7 +87,10 @@ def failing_calls(look: Look) -> tuple[Failure, ...]:
                 each.opened = opened
         for failure in overrides(machine, module, owner, look.owner) if owner else ():
             found.setdefault((failure.symbol, failure.path), failure)
-    return tuple(found.values())
+        if found:
+            every[module.name] = tuple(found.values())
+    look.begin("")
+    return every
 
 
 def _worth(module: Module) -> bool:
@@ -145,7 +151,10 @@ def _probe(machine: Machine, spans: _Spans, index: int) -> list[Failure]:
         with contextlib.suppress(Raised, Bounded, RecursionError):
             run_block(machine, body.body, frame)
         found = [*machine.failures.values(), *machine.possible.values()]
-    return [replace(f, certain=False, site_module=module.name, site_path="", chain=(module.name,)) for f in found]
+    return [
+        replace(f, certain=False, site_module=module.name, site_path="", chain=(module.name,), entries=[])
+        for f in found
+    ]
 
 
 @contextlib.contextmanager

@@ -60,7 +60,6 @@ class Finder:
         suffixes = interpreter.suffixes if interpreter else SHARED_SUFFIXES
         self.native_suffixes = tuple(suffixes)
         self._listings: dict[str, frozenset[str]] = {}
-        self.consulted: dict[str, None] = {}
         self.archives = tuple(p for p in self.path if p not in self.stdlib.paths and _is_archive(files, p))
 
     def listing(self, directory: str) -> frozenset[str]:
@@ -69,7 +68,6 @@ class Finder:
         if known is None:
             known = frozenset(self.files.listing(directory) or ())
             self._listings[directory] = known
-            self.consulted[directory] = None
         return known
 
     def find_root(self, name: str) -> Spec | None:

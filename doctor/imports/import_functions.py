@@ -42,6 +42,7 @@ def _find_spec(machine: Machine, args: list[Value], _k: dict[str, Value], frame:
     if not isinstance(name, str) or name.startswith(".") or not name:
         return UNKNOWN
     if isinstance(machine.modules.get(name), Module):
+        machine.meet(name)
         return Opaque("spec", name)
     parent: Value = None
     if "." in name:
@@ -99,7 +100,7 @@ def _extend_path(machine: Machine, args: list[Value], _k: dict[str, Value], _fra
     out = list(args[0].items)
     for entry in machine.finder.path:
         directory = f"{entry}/{relative}"
-        facts = machine.finder.files.facts(directory)
+        facts = machine.files.facts(directory)
         if facts is not None and facts.kind == "dir" and directory not in out:
             out.append(directory)
     return List(out, opened=args[0].opened)

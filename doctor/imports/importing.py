@@ -76,6 +76,7 @@ def import_from(machine: Machine, module: Value, absolute: str, name: str, frame
         return found
     child = f"{absolute}.{name}"
     if child in machine.modules:
+        machine.meet(child)
         return machine.modules[child]
     if module.spec.package or "__path__" in module.names:
         spec = machine.spec_of(child, module)

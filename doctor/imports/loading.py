@@ -92,7 +92,7 @@ def _unparsable(machine: Machine, module: Module, error: lower.NotPythonError, i
 def _compiled_from(machine: Machine, spec: Spec) -> Spec | None:
     """The Python file beside an extension module that was compiled from it (Cython, mypyc): it has the same names."""
     stem = spec.path[: spec.path.rindex("/") + 1] + spec.path[spec.path.rindex("/") + 1 :].partition(".")[0]
-    facts = machine.finder.files.facts(f"{stem}.py")
+    facts = machine.files.facts(f"{stem}.py")
     if facts is None or facts.kind != "file" or not facts.size:
         return None
     return Spec(name=spec.name, kind="source", path=f"{stem}.py", paths=spec.paths, package=spec.package)

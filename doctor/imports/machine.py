@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from doctor.imports.absence import Absence
 from doctor.imports.failures import CATCH_ALL, Failure, Raised, error_class, external_subclass, failure_class, is_exit
 from doctor.imports.finder import Finder, Spec
 from doctor.imports.store import SummaryStore
 from doctor.imports.values import UNKNOWN, Class, External, Instance, List, Module, Value, const
+from doctor.model import FileFacts
 
 MODULE_STEPS = 400_000
 CALL_DEPTH = 45
@@ -64,6 +65,20 @@ class Surroundings:
     native_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class Files(Protocol):
+    """What code at import time asks of files; as ``FileView``."""
+
+    def facts(self, path: str) -> FileFacts | None:
+        """As ``FileView.facts``."""
+
+    def read(self, path: str, limit: int | None = None) -> bytes:
+        """As ``FileView.read``."""
+
+
+def _ignore(_name: str) -> None:
+    """Nobody wants to know."""
+
+
 class Machine:
     """One abstract interpreter over one environment."""
 
@@ -99,6 +114,8 @@ class Machine:
         self.undecided: set[tuple[str, int]] = set()  # tests that could not be decided: path and line
         self.entry = ""
         self.absence = Absence(finder)
+        self.files: Files = finder.files
+        self.meet: Callable[[str], None] = _ignore  # the present module imports another, or finds it imported
         self.trace: Callable[[str, str], None] | None = None
 
     # ------------------------------------------------------------------ failures
@@ -209,6 +226,7 @@ class Machine:
         done = ""
         for part in name.split("."):
             done = f"{done}.{part}" if done else part
+            self.meet(done)
             module = self.modules.get(done)
             if module is None and (self.calling or self.uncertain(frame)) and not self._harmless(done, parent):
                 # executing a module that may never run would leave it, and all it imports, in a wrong order
@@ -357,6 +375,7 @@ class Machine:
         """``python path``: its directory goes first on the path, and it is ``__main__``; raises ``Raised``."""
         self.program_path = path.rpartition("/")[0]
         self.finder.path.insert(0, self.program_path)
+        self.meet("__main__")
         main = self.execute(Spec(name="__main__", kind="source", path=path), frame, 0)
         self.modules["__main__"] = main
 

@@ -160,6 +160,7 @@ def contains(machine: Machine, holder: Value, key: Value) -> bool | None:
     """``key in holder``; None when that is not known."""
     if isinstance(holder, External) and holder.path == "sys.modules" and isinstance(key, str):
         if key in machine.modules:
+            machine.meet(key)
             return True
         return None if key.partition(".")[0] in machine.finder.stdlib.names else False
     if isinstance(holder, External) and holder.path == "os.environ" and isinstance(key, str):

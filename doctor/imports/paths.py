@@ -27,7 +27,7 @@ def open_file(machine: Machine, path: str, frame: Frame, line: int) -> Value:
     inside = any(path.startswith(f"{d}/") for d in machine.finder.path if isinstance(d, str))
     if not inside:
         return Opaque("external", "file")
-    if machine.finder.files.facts(path) is None:
+    if machine.files.facts(path) is None:
         failure = Failure(
             kind="file", exception="FileNotFoundError", message=f"[Errno 2] No such file or directory: {path!r}",
             symbol=path, provider=frame.module.name, module=frame.module.name, path=frame.module.spec.path, line=line,
@@ -66,7 +66,7 @@ def path_exists(machine: Machine, path: str, kind: str = "") -> Value:
     """``os.path.exists`` / ``isfile`` / ``isdir`` for paths of the patient's site; UNKNOWN elsewhere."""
     if not any(path.startswith(d) for d in machine.finder.path if isinstance(d, str)):
         return UNKNOWN
-    facts = machine.finder.files.facts(posixpath.normpath(path))
+    facts = machine.files.facts(posixpath.normpath(path))
     return facts is not None and (not kind or facts.kind == kind)
 
 
@@ -80,7 +80,7 @@ def _path(_m: Machine, args: list[Value], _k: dict[str, Value], _f: Frame, _line
 def read_file(machine: Machine, path: str) -> Value:
     """The text of a small file of the environment."""
     try:
-        data = machine.finder.files.read(path, _FILE_LIMIT)
+        data = machine.files.read(path, _FILE_LIMIT)
         return data.decode() if len(data) < _FILE_LIMIT else UNKNOWN
     except (OSError, UnicodeDecodeError):
         return UNKNOWN

@@ -294,6 +294,7 @@ def _is_gone(machine: Machine, name: str, taken: tuple[str, ...], owner: str, ow
     for part in name.split("."):
         done = f"{done}.{part}" if done else part
         module = machine.modules.get(done)
+        machine.meet(done)
         if module is None:
             return isinstance(parent, Module) and parent.spec.kind == "source" and machine.spec_of(done, parent) is None
         if not isinstance(module, Module) or module.spec.kind != "source":

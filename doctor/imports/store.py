@@ -26,6 +26,7 @@ _WORDS_LIMIT = 300_000
 """A syntax tree needs about two kilobytes for each word of its text: more would not fit into the memory of small machines."""
 _SMALL = 1_000_000
 _ROWS_LIMIT = 60_000
+_RUNS_LIMIT = 48
 
 
 class SummaryStore:
@@ -37,16 +38,18 @@ class SummaryStore:
         self.read_bytes = 0
         self.summarised = 0
         self._digests: dict[str, bytes] = {}
+        self._marks: dict[str, bytes] = {}
 
     def summary(self, path: str, minor: tuple[int, int]) -> tuple[Summary, bytes]:
         """The summary of a file and its text; raises ``NotPythonError`` or ``OSError``."""
         source = self.files.read(path, _SOURCE_LIMIT + 1)
+        self._marks[path] = digest = _digest(source)
         if path.endswith(".ipynb"):
             source = notebook_source(source)
+            digest = _digest(source)
         self.read_bytes += len(source)
         if len(source) > _SOURCE_LIMIT or _has_too_many_words(source):
             raise NotPythonError("too large to be analysed (nested or generated source)")
-        digest = hashlib.blake2b(source, digest_size=16, person=b"acdoctor").digest()
         self._digests[path] = digest
         key = digest + bytes(minor)
         known = self.database.get(key) if self.database else None
@@ -65,6 +68,11 @@ class SummaryStore:
             self.database.put(key, ("summary", made.body, made.functions, made.future_annotations))
         return made, source
 
+    def mark(self, path: str) -> str:
+        """What stands for the content that ``summary`` has read, as ``content_mark`` would say."""
+        mark = self._marks.get(path)
+        return mark.hex() if mark is not None else content_mark(self.files, path)
+
     def function(self, path: str, source: bytes, span: tuple[int, int, bool], *, future: bool) -> FunctionBody:
         """The lowered body of one function of a file; raises ``NotPythonError``."""
         digest = self._digests.get(path, b"")
@@ -76,6 +84,18 @@ class SummaryStore:
         if self.database and digest:
             self.database.put(key, (made.body, made.generator, made.coroutine, made.binds))
         return made
+
+
+def content_mark(files: FileView, path: str, limit: int | None = _SOURCE_LIMIT + 1) -> str:
+    """What stands for the content of a file (its first ``limit`` bytes): the same for the same, also when it cannot be read."""
+    try:
+        return _digest(files.read(path, limit)).hex()
+    except OSError as error:
+        return f"refused: {error.errno}"
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, person=b"acdoctor").digest()
 
 
 def _has_too_many_words(source: bytes) -> bool:
@@ -135,7 +155,50 @@ class Database:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS summaries (key BLOB PRIMARY KEY, value BLOB, used INTEGER) WITHOUT ROWID"
         )
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS runs (key BLOB, run BLOB, value BLOB, used INTEGER, PRIMARY KEY (key, run)) WITHOUT ROWID"
+        )
         return connection
+
+    def runs(self, key: bytes) -> list[bytes]:
+        """The names of what ``keep_run`` keeps under a key, last used first."""
+        if self._connection is None:
+            return []
+        try:
+            found = self._connection.execute("SELECT run FROM runs WHERE key = ? ORDER BY used DESC", (key,))
+            return [row[0] for row in found.fetchall()]
+        except sqlite3.Error:
+            return []
+
+    def run(self, key: bytes, run: bytes) -> str:
+        """A text that was kept; raises ``LookupError`` or ``ValueError`` when it cannot be had."""
+        if self._connection is None:
+            raise LookupError(run)
+        try:
+            row = self._connection.execute("SELECT value FROM runs WHERE key = ? AND run = ?", (key, run)).fetchone()
+            return zlib.decompress(row[0]).decode() if row else ""
+        except (sqlite3.Error, zlib.error, TypeError) as error:
+            raise LookupError(run) from error
+
+    def used(self, key: bytes, run: bytes) -> None:
+        """It was of use now."""
+        self._write_runs("UPDATE runs SET used = ? WHERE key = ? AND run = ?", (time.time_ns(), key, run))
+
+    def keep_run(self, key: bytes, text: str) -> None:
+        """Keep a text under a key, and of all such texts only those that were used last."""
+        value = zlib.compress(text.encode(), 1)
+        self._write_runs(
+            "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (key, _digest(value), value, time.time_ns())
+        )
+        self._write_runs(
+            "DELETE FROM runs WHERE (key, run) IN (SELECT key, run FROM runs ORDER BY used DESC LIMIT -1 OFFSET ?)",
+            (_RUNS_LIMIT,),
+        )
+
+    def _write_runs(self, statement: str, values: tuple[object, ...]) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute(statement, values)
 
     def get(self, key: bytes) -> object:
         """The value, or None."""

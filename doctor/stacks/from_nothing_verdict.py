@@ -15,8 +15,8 @@ from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.fold import fold
 from doctor.checks.known_cures import with_known_cures
-from doctor.imports.contracts import Verdict as Followed
 from doctor.imports.entries import Offer, offers
+from doctor.imports.followed import Verdict as Followed
 from doctor.index.index import Index
 from doctor.model import Evidence, Finding, Fix, Interpreter, Safety, Severity
 from doctor.probe.codec import build, compact

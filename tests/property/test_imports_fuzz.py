@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from importcases import all_cases
 from probepatient import make_venv
 
-from doctor.imports.contracts import Question, follow
+from doctor.imports.contracts import follow
+from doctor.imports.followed import Question
 from doctor.model import Environment, FileFacts, PathEntry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,8 @@ MEMORY_KB = 1_500_000
 _FOLLOW = """
 import json, resource, sys
 from dataclasses import replace
-from doctor.imports.contracts import Question, follow
+from doctor.imports.contracts import follow
+from doctor.imports.followed import Question
 from doctor.model import PathEntry
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from probepatient import Venv, make_venv
 
-from doctor.imports.contracts import Followed, Question, follow
+from doctor.imports.contracts import follow
+from doctor.imports.followed import Followed, Question
 from doctor.imports.store import Database
 from doctor.imports.surroundings import surroundings_of
 from doctor.model import Distribution, Environment, PathEntry
