@@ -66,7 +66,7 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
 def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
     from doctor.imports.attributes import get_attribute  # noqa: PLC0415
 
-    value = evaluate(machine, node[2], frame)
+    value = _EXPRESSIONS[node[2][0]](machine, node[2], frame)
     if value is UNKNOWN:
         return UNKNOWN
     return get_attribute(machine, value, node[3], frame, node[1])
@@ -75,7 +75,7 @@ def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
 def _call(machine: Machine, node: Node, frame: Frame) -> Value:
     from doctor.imports.calling import call  # noqa: PLC0415
 
-    function = evaluate(machine, node[2], frame)
+    function = _EXPRESSIONS[node[2][0]](machine, node[2], frame)
     args: list[Value] = []
     exact = True
     for a in node[3]:
@@ -93,7 +93,7 @@ def _call(machine: Machine, node: Node, frame: Frame) -> Value:
             else:
                 args.extend(items)
         else:
-            args.append(evaluate(machine, a, frame))
+            args.append(_EXPRESSIONS[a[0]](machine, a, frame))
     kwargs: dict[str, Value] = {}
     for key, e in node[4]:
         value = evaluate(machine, e, frame)

@@ -173,9 +173,12 @@ class Bounded(Exception):  # noqa: N818
     """A limit of steps, depth or size was reached: the value is unknown."""
 
 
+_CONSTANTS = frozenset({type(None), bool, int, float, str, bytes, complex, type(Ellipsis)})
+
+
 def const(value: Value) -> bool:
     """The value is a plain Python constant (not a container of abstract values)."""
-    return value is None or isinstance(value, bool | int | float | str | bytes | complex) or value is Ellipsis
+    return type(value) in _CONSTANTS
 
 
 def plain(value: Value, depth: int = 0) -> Any:
