@@ -136,7 +136,8 @@ class Records(Mapping[str, tuple[RecordedFile, ...]]):
 def command_for(fix: Fix, environment: Environment) -> str:
     """The shell command that carries the fix out in that environment ('' when there is none).
 
-    With the environment's own pip, so that no other environment can be meant; with uv where it has no pip.
+    With the environment's own pip, so that no other environment can be meant; with uv where it has no pip. Where the
+    host brings some distribution that is not installed, no installer may fetch it as a dependency.
     """
     if environment.distribution("pip") is not None and environment.interpreter is not None:
         pip = [environment.interpreter.executable, "-m", "pip"]
@@ -153,7 +154,8 @@ def command_for(fix: Fix, environment: Environment) -> str:
     if fix.reinstall:
         commands.append([*pip, "install", *place, *again, *fix.reinstall])
     if fix.install:
-        commands.append([*pip, "install", *place, *fix.install])
+        alone = ["--no-deps"] if any(d.kind == "assumed" for d in environment.distributions) else []
+        commands.append([*pip, "install", *alone, *place, *fix.install])
     return " && ".join(join(command) for command in commands)
 
 

@@ -10,6 +10,7 @@ import io
 import mmap
 import os
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from email.message import Message
 from email.parser import HeaderParser
@@ -28,10 +29,13 @@ BLOCK = 128 * 1024
 PATIENCE = 24
 """After so many ranged reads of one wheel the rest is fetched, unless it is larger than ``HUGE``."""
 HUGE = 96 * 1024**2
+AHEAD = 32
+"""Blocks that one request asks for at most: twice as many as the one before when a member is read from front to end."""
 IN_MEMORY = 64
 """Blocks of one wheel that are held in memory once they are on the disk: a search opens wheels by the dozen."""
 
 _WHOLE = 200
+_PIECE = 1024**2
 
 
 class WheelFiles:
@@ -59,6 +63,16 @@ class WheelFiles:
         info = self._infos[name]
         try:
             return self._archive.read(info)
+        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            raise _damaged(self.file, str(error)) from None
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """A member's bytes as ``read`` gives them, piece by piece: some are larger than memory should hold."""
+        info = self._infos[name]
+        try:
+            with self._archive.open(info) as member:
+                while piece := member.read(_PIECE):
+                    yield piece
         except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
             raise _damaged(self.file, str(error)) from None
 
@@ -136,7 +150,8 @@ class RangedFile(io.RawIOBase):
         self._blocks: dict[int, bytes] = {}
         self._whole: bytes | mmap.mmap | None = None
         self._position = 0
-        self._reads = 0
+        self._reads = self._next = 0
+        self._ahead = 1
         self._size = file.size if file.size is not None else self._ask_size()
 
     def readable(self) -> bool:
@@ -175,7 +190,7 @@ class RangedFile(io.RawIOBase):
         if self._whole is not None:
             return self._whole[number * BLOCK : (number + 1) * BLOCK]
         self._blocks[number] = block
-        if len(self._blocks) > IN_MEMORY and self._file.sha256 and self._cache.directory is not None:
+        while len(self._blocks) > IN_MEMORY and self._file.sha256 and self._cache.directory is not None:
             del self._blocks[next(iter(self._blocks))]  # the one used longest ago; it is on the disk
         return block
 
@@ -196,18 +211,23 @@ class RangedFile(io.RawIOBase):
         if self._reads > PATIENCE and self._size <= HUGE:
             self._whole = _in_place(fetch(self._file, self._transport, self._cache), self._file, self._cache)
             return b""
-        start = number * BLOCK
-        answer = self._transport.get_range(self._file.url, start, start + self._length(number))
+        self._ahead = min(2 * self._ahead, AHEAD) if number == self._next else 1
+        start, end = number * BLOCK, min((number + self._ahead) * BLOCK, self._size)
+        self._next = number + self._ahead
+        answer = self._transport.get_range(self._file.url, start, end)
         if answer.status == _WHOLE:
             if not _authentic(self._file, answer.body):
                 raise _damaged(self._file, "its hash is not the one that the index names")
             self._whole = answer.body
             return b""
-        if len(answer.body) != self._length(number):
+        if len(answer.body) != end - start:
             raise _damaged(self._file, "a part of it came shortened")
-        if self._file.sha256:
-            self._cache.write("blocks", f"{self._file.sha256}:{number}", answer.body)
-        return answer.body
+        for place in range(0, end - start, BLOCK):
+            block = answer.body[place : place + BLOCK]
+            self._blocks[number + place // BLOCK] = block
+            if self._file.sha256:
+                self._cache.write("blocks", f"{self._file.sha256}:{number + place // BLOCK}", block)
+        return self._blocks.pop(number)
 
     def _ask_size(self) -> int:
         """The size from a first ranged read; HTML indexes do not tell it."""

@@ -14,6 +14,25 @@ from doctor.planned.removal import Records, paths_of, walk
 from doctor.planned.target import Target
 from doctor.probe.distributions import read_distribution
 
+HELD = 128 * 1024**2
+"""Bytes of unpacked members that all views together hold in memory: a search makes views by the dozen."""
+UNPACKED = 96 * 1024**2
+"""Members of more bytes are not unpacked for a look at their headers: libraries of deep-learning frameworks."""
+
+
+_held: dict[Member, bytes] = {}
+
+
+def _unpacked(member: Member) -> bytes:
+    """The bytes of a member that is read in pieces: it is compressed, and would be unpacked again for each."""
+    body = _held.pop(member, None)
+    if body is None:
+        while sum(map(len, [*_held.values()])) + member.size > HELD and _held:
+            _held.pop(next(iter(_held)), None)  # the one used longest ago
+        body = member.read()
+    _held[member] = body
+    return body
+
 
 class OverlayFiles:
     """A ``FileView`` of what will be: ``base`` without ``hidden`` paths, with the files of ``placed``.
@@ -28,7 +47,6 @@ class OverlayFiles:
         """Nothing is read before it is asked for; directories of ``keep`` stay though they be empty."""
         self._keep = frozenset(keep)
         self._base = base
-        self._unpacked: tuple[str, bytes] = ("", b"")
         self._placed = dict(placed)
         self._folders: dict[str, set[str]] = {}
         for path in self._placed:
@@ -52,10 +70,9 @@ class OverlayFiles:
         member = self._placed.get(path)
         if member is None:
             return self.read(path, start + length)[start:]
-        # the members of a wheel are compressed: whoever reads one in pieces would unpack it again for each
-        if self._unpacked[0] != path:
-            self._unpacked = (path, member.read())
-        return self._unpacked[1][start : start + length]
+        if member.size > UNPACKED:
+            raise OSError(errno.EFBIG, "too large to be looked into before it is installed", path)
+        return _unpacked(member)[start : start + length]
 
     def facts(self, path: str) -> FileFacts | None:
         """What the path will be."""
@@ -121,6 +138,11 @@ class After:
     files: OverlayFiles
     hidden: frozenset[str]
     placed: Mapping[str, Member]
+
+    @property
+    def wholly_seen(self) -> bool:
+        """The checks could look into all that is placed."""
+        return all(member.size <= UNPACKED for member in self.placed.values())
 
 
 def after_target(target: Target, environment: Environment, files: FileView, records: Records) -> After:

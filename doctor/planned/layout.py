@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import join, normpath, relpath
 from typing import Protocol
@@ -43,6 +43,9 @@ class Member(Protocol):
     def read(self) -> bytes:
         """The bytes."""
 
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, piece by piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class FromWheel:
@@ -57,6 +60,10 @@ class FromWheel:
     def read(self) -> bytes:
         """The member's bytes; may raise ``IndexUnavailableError``."""
         return self.wheel.read(self.name)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The same piece by piece."""
+        return self.wheel.chunks(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,10 @@ class Made:
     def read(self) -> bytes:
         """The bytes."""
         return self.body
+
+    def chunks(self) -> Iterator[bytes]:
+        """The bytes, in one piece."""
+        yield self.body
 
 
 _KERNEL_LIMIT = 124
@@ -215,14 +226,16 @@ def _record(placed: Layout, digests: Mapping[str, str], root: str, info: str) ->
     rows = []
     for path, member in sorted(placed.items()):
         shown = relpath(path, root)
-        rows.append((shown, digests.get(path) or digest_of(member.read()), str(member.size)))
+        rows.append((shown, digests.get(path) or digest_of(member.chunks()), str(member.size)))
     rows.append((relpath(join(info, "RECORD"), root), "", ""))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8", "surrogateescape")
 
 
-def digest_of(body: bytes) -> str:
+def digest_of(chunks: Iterable[bytes]) -> str:
     """``sha256=`` and the digest in the form of RECORD (PEP 376/627: urlsafe, no padding)."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(body).digest()).rstrip(b"=")
-    return "sha256=" + digest.decode()
+    made = hashlib.sha256()
+    for chunk in chunks:
+        made.update(chunk)
+    return "sha256=" + base64.urlsafe_b64encode(made.digest()).rstrip(b"=").decode()

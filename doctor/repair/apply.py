@@ -95,11 +95,12 @@ def _look_again(proposal: Proposal, found: Found, scene: Scene, after: After) ->
     """The examination of what is there now.
 
     A probe and marks of all files tell whether that is just what was proven: then the checks, which see nothing
-    else, would say the same again. Otherwise they run again.
+    else, would say the same again. Otherwise they run again, also when the proof could not look into all files.
     """
     now = probe_environment(scene.environment.path, timeout=scene.options.timeout)
     sizes = {path: member.size for path, member in after.placed.items()}
-    if _same(now, after.environment) and not unlike(proposal.seen, after.hidden, sizes):
+    as_proven = _same(now, after.environment) and not unlike(proposal.seen, after.hidden, sizes)
+    if as_proven and after.wholly_seen:
         return found.report
     options = replace(scene.options, stack=scene.report.stack or "none")
     return examine_environment(now, DiskFiles(), scene.rulebook, options)

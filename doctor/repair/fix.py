@@ -229,20 +229,12 @@ def make_plan(found: Found, scene: Scene) -> Plan:
         remove_paths=found.target.remove_paths,
         cures=tuple(dict.fromkeys(f.message for f in found.cured if f.key not in explained(scene.report))),
         declined=(*declined, *(f"gives up {text}" for text in gives_up), *_new_warnings(found, scene)),
-        commands=_commands(fix, scene.environment),
+        commands=tuple(command_for(fix, scene.environment).split(" && ")),
         proven=not found.report.crashed and (after < before or after == before == 0),
         errors_before=before,
         errors_after=after,
         safety=Safety.UNSAFE if gives_up else Safety.SAFE,
     )
-
-
-def _commands(fix: Fix, environment: Environment) -> tuple[str, ...]:
-    """The same by hand; where the host brings some distribution, installers must not fetch it as a dependency."""
-    commands = tuple(command_for(fix, environment).split(" && "))
-    if not any(d.kind == "assumed" for d in environment.distributions):
-        return commands
-    return tuple(c if "--no-deps" in c else c.replace(" install ", " install --no-deps ", 1) for c in commands)
 
 
 def _new_warnings(found: Found, scene: Scene) -> Iterator[str]:

@@ -23,6 +23,7 @@ from doctor.system import run
 
 _DAMAGE = frozenset({"config-missing", "config-unreadable", "config-without-home"})
 _DEAD = "executable-broken"
+_NOT_ALIVE = frozenset({*_DAMAGE, _DEAD, "prefix-mismatch", "site-packages-missing"})
 _CONFIG = "pyvenv.cfg"
 
 
@@ -77,14 +78,14 @@ def revival_order(made: Revival, *, command: str, because: str, errors: tuple[in
 
 
 def alive(prefix: str) -> str:
-    """'' when the environment's interpreter starts and knows where it is, else why not."""
+    """'' when the environment's interpreter starts knows where it is and has its packages, else why not."""
     try:
         now = probe_environment(prefix)
     except DoctorError as error:
         return str(error).rstrip(".")
     if now.interpreter is None:
         return now.start_failure
-    return next((p.code for p in now.problems if p.code in {*_DAMAGE, _DEAD, "prefix-mismatch"}), "")
+    return next((p.code for p in now.problems if p.code in _NOT_ALIVE), "")
 
 
 def _pythons(environment: Environment, minor: str) -> Iterator[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from doctor.errors import TransactionError
 from doctor.planned.layout import Member, digest_of
@@ -16,17 +18,23 @@ SPARE = 16 * 1024**2
 
 def stage(path: Path, member: Member) -> tuple[int, int]:
     """Write one new file, checked against the hash it must have; its size and time."""
-    body = member.read()
-    if member.identity.startswith("sha256=") and digest_of(body) != member.identity:
-        raise TransactionError(f"{path.name} is not what the wheel's RECORD says; the wheel is damaged.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.write(body)
+        digest = digest_of(_written(member.chunks(), file))
+    if member.identity.startswith("sha256=") and digest != member.identity:
+        raise TransactionError(f"{path.name} is not what the wheel's RECORD says; the wheel is damaged.")
     if member.executable:
         mode = path.stat().st_mode
         path.chmod(mode | (mode & 0o444) >> 2)
     facts = path.stat()
     return facts.st_size, facts.st_mtime_ns
+
+
+def _written(chunks: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
+    """The same chunks, each written when it passes."""
+    for chunk in chunks:
+        file.write(chunk)
+        yield chunk
 
 
 def link(source: str, target: Path) -> None:

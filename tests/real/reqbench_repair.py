@@ -7,6 +7,7 @@ of which only the project's import statement is taken). An environment is put to
 row's Python and the wheels of its pins, read where they lie (by ranges), nothing is installed or run. Then
 ``acdoctor fix`` searches with ``--keep TARGET``. Rows whose crash is the project's own code have nothing to examine.
 The rows are of Python 3.6 and 3.7, which the doctor itself refuses: here its probe is made to speak their syntax.
+``pip freeze`` leaves setuptools out; the rows were conda environments, so those of conda for these Pythons are put in.
 
 Compiled code is not looked at (its checks would unpack gigabytes of wheels that nobody installs), so rows about its
 symbols are unseen.
@@ -56,6 +57,7 @@ from doctor.system import run
 
 _IMPORT = re.compile(r'\n\s*((?:from|import) [^\n]+)\n\s*File "[^"\n]*(?:site-packages|lib/python)')
 _NO_INSTALLER = {"pip", "wheel"}
+_CONDA_SETUPTOOLS = {(3, 6): "setuptools==58.0.4", (3, 7): "setuptools==65.6.3"}
 
 
 class _Plain(ast.NodeTransformer):
@@ -135,7 +137,8 @@ class Bench:
         if facts is None:
             sys.exit(f"{empty.path}: {empty.start_failure}")
         chosen, absent = [], []
-        for pin in row["requirements_before"]:
+        pins = [_CONDA_SETUPTOOLS[facts.minor], *(p for p in row["requirements_before"] if p[:12] != "setuptools==")]
+        for pin in pins:
             name, _, version = pin.partition("==")
             candidate = self.exactly(canonicalize_name(name), version, facts)
             if candidate is None:

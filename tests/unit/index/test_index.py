@@ -86,6 +86,18 @@ def test_big_wheel_is_read_by_ranges(server, index):
     assert len(server.asked) == before
 
 
+def test_a_large_member_takes_few_requests(server, index):
+    noise = os.urandom(6_000_000)
+    make_wheel(server.root, "big", "1.0", {"big/noise.bin": noise, "big/__init__.py": "y = 2\n"})
+    wheel = index.wheel(index.candidates("big", interpreter())[0].file)
+    assert b"".join(wheel.chunks("big/noise.bin")) == wheel.read("big/noise.bin") == noise
+    assert len([1 for path, _ in server.asked if path.endswith(".whl")]) <= 10
+    before = len(server.asked)
+    again = Index(index.settings, index.cache.directory)
+    assert again.wheel(wheel.file).read("big/noise.bin") == noise
+    assert len(server.asked) == before
+
+
 def test_server_without_ranges_and_small_wheels(server, index):
     server.ranges = False
     make_wheel(server.root, "big", "1.0", {"big/noise.bin": os.urandom(3_000_000)})

@@ -11,6 +11,7 @@ from doctor.errors import TransactionError
 from doctor.index.index import Candidate
 from doctor.index.releases import ReleaseFile
 from doctor.index.wheels import WheelFiles
+from doctor.planned import after as planned
 from doctor.planned.after import OverlayFiles, after_target
 from doctor.planned.layout import Made, wheel_layout
 from doctor.planned.target import Chosen, Target
@@ -134,3 +135,31 @@ def test_overlay_reads_ranges(venv, site, tmp_path):
     (site / "y.bin").write_bytes(b"abcdef")
     assert overlay.read_range(str(site / "y.bin"), 2, 2) == b"cd"
     assert os.path.exists(site / "y.bin")
+
+
+def test_huge_members_are_not_unpacked_for_a_look(venv, tmp_path, monkeypatch):
+    """What is in them is unknown then, no failure; and the result says that it could not be seen whole."""
+    wheel = make_wheel(tmp_path, "acme", "1.0", {**FILES, "acme/lib.so": b"\x7fELF" * 1000})
+    environment, files, records = examined(venv)
+    target = Target(chosen=(chosen(wheel),))
+    after = after_target(target, environment, files, records)
+    path = next(p for p in after.placed if p.endswith("lib.so"))
+    assert after.wholly_seen
+    assert after.files.read_range(path, 4, 4) == b"\x7fELF"
+    monkeypatch.setattr(planned, "UNPACKED", 1000)
+    assert not after.wholly_seen
+    with pytest.raises(OSError, match="too large"):
+        after.files.read_range(path, 0, 4)
+
+
+def test_views_share_what_they_unpack(venv, tmp_path, monkeypatch):
+    monkeypatch.setattr(planned, "HELD", 10_000)
+    parts = {f"acme/part{n}.so": bytes([n]) * 3000 for n in range(9)}
+    wheel = make_wheel(tmp_path, "acme", "1.0", parts)
+    environment, files, records = examined(venv)
+    for _ in range(2):
+        after = after_target(Target(chosen=(chosen(wheel),)), environment, files, records)
+        for path in (p for p in after.placed if p.endswith(".so")):
+            number = int(path[-4])
+            assert after.files.read_range(path, 1000, 2) == bytes([number]) * 2
+    assert sum(map(len, planned._held.values())) <= planned.HELD

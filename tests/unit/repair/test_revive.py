@@ -5,6 +5,7 @@ import repairpatient
 from wheelhouse import install, make_wheel
 
 from doctor.checks.examine import Options
+from doctor.model import Depth, Severity
 from doctor.probe.environment import probe_environment
 from doctor.repair.apply import carry_out
 from doctor.repair.fix import Wish, propose
@@ -17,8 +18,8 @@ def no_index(_environment):
     raise AssertionError("the frame needs no index")
 
 
-def plan_for(venv):
-    return propose(str(venv), Options(stack="none"), Wish(), no_index, lambda _text: None)
+def plan_for(venv, depth=Depth.STANDARD):
+    return propose(str(venv), Options(stack="none", depth=depth), Wish(), no_index, lambda _text: None)
 
 
 def lose_the_configuration(venv):
@@ -46,6 +47,23 @@ def test_the_frame_is_made_again_and_taken_back(venv, server, damage):
     assert plan_for(venv).plan.empty
     back = transact(rollback_order(probe_environment(str(venv)), last(str(venv))), lambda: "", lambda: "")
     assert back.outcome == "committed"
+    assert repairpatient.state(venv) == before
+
+
+def test_without_its_python_there_is_no_plan(venv, server):
+    """By metadata only, which is quick: without an interpreter the imports of all versions' libraries would be followed."""
+    install(venv, make_wheel(server.root, "base", "1.0", {"base/__init__.py": "x = 1\n"}))
+    site = next(venv.glob("lib/python3*"))
+    site.rename(site.with_name("python3.99"))
+    (venv / "pyvenv.cfg").write_text("home = /nowhere/bin\nversion = 3.99.1\n")
+    lose_the_python(venv)
+    for link in venv.glob("bin/python3*"):
+        link.unlink()
+    before = repairpatient.state(venv)
+    proposal = plan_for(venv, Depth.METADATA)
+    assert [f.severity for f in proposal.report.findings][:1] == [Severity.ERROR]
+    assert proposal.plan.empty
+    assert "make the environment again" in proposal.plan.declined[0]
     assert repairpatient.state(venv) == before
 
 
