@@ -12,11 +12,13 @@ from doctor.index.index import Candidate
 from doctor.model import Change, Evidence, Finding, Fix, Safety
 from doctor.planned.removal import immovable
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import as_installers, is_downgrade, level, nearest, representatives
+from doctor.repair.order import as_installers, is_downgrade, level, minor_releases, nearest
 from doctor.repair.promise import promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
 
+GUESS = 2
+"""The rank of a move that only the proof speaks for."""
 FAR = 16
 """Versions of one distribution that are tried in each direction."""
 
@@ -25,14 +27,14 @@ FAR = 16
 class Move:
     """One idea: versions to install (again), names and paths to remove, and where the idea comes from.
 
-    ``rank``: 0 for a fix that the finding or a rule names, 1 for a declared need that is not met, 2 for a guess
-    that the proof has to confirm.
+    ``rank``: 0 for a fix that the finding or a rule names, 1 for a declared need that is not met, ``GUESS`` for what
+    the proof has to confirm.
     """
 
     install: tuple[Candidate, ...] = ()
     remove: tuple[str, ...] = ()
     remove_paths: tuple[str, ...] = ()
-    rank: int = 2
+    rank: int = GUESS
     because: str = ""
 
     def target(self, base: Target, scene: Scene) -> Target:
@@ -72,9 +74,8 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     yield from _own(finding, scene, safe=False)
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
-        by_pin = {move.install[0].pin: move for move in _other_versions(names[:2], scene, base)}
-        for candidate in promising_first(finding, [move.install[0] for move in by_pin.values()], scene):
-            yield by_pin[candidate.pin]
+        for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
+            yield Move(install=(candidate,))
 
 
 def _own(finding: Finding, scene: Scene, *, safe: bool) -> Iterator[Move]:
@@ -203,20 +204,16 @@ def _admits(text: str, candidate: str) -> bool:
     return admits(f"x{requirement(text).specifier}", candidate)
 
 
-def _other_versions(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
-    """Other versions of the one that breaks and of what it lacks, nearest first over both."""
+def _other_versions(names: list[str], scene: Scene, base: Target) -> list[list[Candidate]]:
+    """Other versions of the one that breaks and of what it lacks, minor release by minor release, nearest first."""
     environment = scene.after(base).environment
-    found: list[tuple[tuple[int, bool, int, int], Move]] = []
+    found: list[tuple[tuple[int, bool, int, int], list[Candidate]]] = []
     for place, name in enumerate(dict.fromkeys(names)):
         installed = environment.distribution(name)
         if installed is None:
             continue
-        for number, candidate in enumerate(representatives(scene.candidates(name), installed.version, FAR)):
-            change = _change(name, installed.version, candidate.version)
-            cost = (level(installed.version, candidate.version), is_downgrade(change), number, place)
-            found.append((cost, Move(install=(candidate,), rank=2)))
-    yield from (move for _, move in sorted(found, key=lambda item: item[0]))
-
-
-def _change(name: str, before: str, after: str) -> Change:
-    return Change(name=name, before=before, after=after)
+        for number, release in enumerate(minor_releases(scene.candidates(name), installed.version, FAR)):
+            change = Change(name=name, before=installed.version, after=release[0].version)
+            cost = (level(installed.version, release[0].version), is_downgrade(change), number, place)
+            found.append((cost, release))
+    return [release for _, release in sorted(found, key=lambda item: item[0])]

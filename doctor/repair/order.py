@@ -66,21 +66,22 @@ def as_installers(candidates: Iterable[Candidate], installed: str | None) -> lis
     )
 
 
-def representatives(candidates: Sequence[Candidate], installed: str, most: int) -> list[Candidate]:
-    """The newest of each minor release but the installed version, nearest first, ``most`` in each direction.
+def minor_releases(candidates: Sequence[Candidate], installed: str, most: int) -> list[list[Candidate]]:
+    """The versions of each minor release but the installed one, newest first; nearest release first.
 
-    The very newest is always among them: it is what fits the newest of the others.
+    ``most`` releases in each direction. The very newest is always among them: it is what fits the newest of the others.
     """
     old = version(installed)
     if old is None:
-        return list(reversed(candidates))[:most]
-    newest: dict[tuple[int, int, int, bool], Candidate] = {}
+        return [[c] for c in list(reversed(candidates))[:most]]
+    releases: dict[tuple[int, int, int, bool], list[Candidate]] = {}
     for candidate in candidates:
         parsed = Version(candidate.version)
         if parsed != old:
-            newest[(parsed.epoch, parsed.major, parsed.minor, parsed > old)] = candidate
-    ordered = nearest(newest.values(), installed)
+            releases.setdefault((parsed.epoch, parsed.major, parsed.minor, parsed > old), []).insert(0, candidate)
+    by_newest = {found[0].version: found for found in releases.values()}
+    ordered = nearest((found[0] for found in releases.values()), installed)
     above = [c for c in ordered if Version(c.version) > old]
     up = [*above[: most - 1], *above[-1:]] if len(above) > most > 1 else above[:most]
     down = [c for c in ordered if Version(c.version) < old][:most]
-    return [c for c in ordered if c in up or c in down]
+    return [by_newest[c.version] for c in ordered if c in up or c in down]

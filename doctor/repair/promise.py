@@ -6,29 +6,54 @@ It only puts candidates in order; what is put off is still tried when nothing el
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from posixpath import join
 
-from doctor.errors import IndexUnavailableError
+from doctor.errors import IndexUnavailableError, TransactionError
 from doctor.index.index import Candidate
 from doctor.index.wheels import WheelFiles
 from doctor.model import Finding
+from doctor.planned.target import Target
+from doctor.repair.resolve import is_consistent
 from doctor.repair.scene import Scene
+
+SIBLINGS = 6
+"""Versions of one minor release whose metadata is looked at."""
 
 _TOO_OPEN = re.compile(rb"^\s*from\s+\S+\s+import\s+\*|def __getattr__|\bglobals\(\)|\bsetattr\(", re.MULTILINE)
 """What lets a module have names that its text does not show."""
 
 
-def promising_first(finding: Finding, candidates: Iterable[Candidate], scene: Scene) -> Iterator[Candidate]:
-    """The same candidates: in the same order, but last those whose own text says that they change nothing."""
+def promising_first(
+    finding: Finding, releases: Iterable[Sequence[Candidate]], scene: Scene, base: Target
+) -> Iterator[Candidate]:
+    """One version of each minor release: the newest whose own requirements are met as things are, else the newest.
+
+    In the same order, but later those that need other changes, and last those whose own text says that they change
+    nothing.
+    """
     statement = _statement(finding, scene)
-    put_off: list[Candidate] = []
-    for candidate in candidates:
-        if _promises(candidate, finding, statement, scene):
-            yield candidate
+    more_changes: list[Candidate] = []
+    needless: list[Candidate] = []
+    for release in releases:
+        newest = release[0]
+        if not _promises(newest, finding, statement, scene):
+            needless.append(newest)
+            continue
+        alone = next((c for c in release[:SIBLINGS] if _is_enough(c, scene, base)), None)
+        if alone is None:
+            more_changes.append(newest)
         else:
-            put_off.append(candidate)
-    yield from put_off
+            yield alone
+    yield from (*more_changes, *needless)
+
+
+def _is_enough(candidate: Candidate, scene: Scene, base: Target) -> bool:
+    """All that its metadata asks for, and what others ask of it, is met without a further change."""
+    try:
+        return is_consistent(base.with_chosen([scene.choose(candidate)]), scene)
+    except (IndexUnavailableError, TransactionError):
+        return True
 
 
 def _promises(candidate: Candidate, finding: Finding, statement: bytes, scene: Scene) -> bool:

@@ -60,10 +60,7 @@ def _by_resolver(target: Target, scene: Scene) -> Target | None:
             return None
         found += same[:1]
     whole = target.with_chosen(scene.choose(c, "a resolver's set") for c in found if not _holds(target, c))
-    before = unmet(scene.environment)
-    after = unmet(scene.after(whole).environment)
-    broken = any(_is_new(key, need, before, scene.environment) for key, need in after.items())
-    return None if broken else whole
+    return whole if is_consistent(whole, scene) else None
 
 
 def _holds(target: Target, candidate: Candidate) -> bool:
@@ -81,16 +78,26 @@ def _complete(target: Target, scene: Scene, fixed: frozenset[str]) -> Target:
         Declined: it cannot be, or would take too many changes, or a kept pin forbids it.
         IndexUnavailableError: the index cannot be asked.
     """
-    before = unmet(scene.environment)
     for _ in range(4 * MOST_CHANGES):
-        after = scene.after(target).environment
-        broken = [need for key, need in unmet(after).items() if _is_new(key, need, before, scene.environment)]
+        broken = _broken(target, scene)
         if not broken:
             return target
-        target = _mend(min(broken, key=_order), target, after, (scene, fixed))
+        target = _mend(min(broken, key=_order), target, scene.after(target).environment, (scene, fixed))
         if len(target.names) > MOST_CHANGES:
             raise Declined(f"it would take more than {MOST_CHANGES} changes")
     raise Declined("no set of versions satisfies what they declare")
+
+
+def is_consistent(target: Target, scene: Scene) -> bool:
+    """The target breaks nobody's declared requirement that was met before, and its own are met."""
+    return not _broken(target, scene)
+
+
+def _broken(target: Target, scene: Scene) -> list[Need]:
+    """Declared requirements that the target leaves unmet and that are news."""
+    before = unmet(scene.environment)
+    after = unmet(scene.after(target).environment)
+    return [need for key, need in after.items() if _is_new(key, need, before, scene.environment)]
 
 
 def _is_new(key: tuple[str, str], need: Need, before: dict[tuple[str, str], Need], environment: Environment) -> bool:

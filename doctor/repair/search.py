@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from doctor.errors import IndexUnavailableError, TransactionError
 from doctor.model import Evidence, Finding, Report, Safety, Severity
 from doctor.planned.target import Target, changes
+from doctor.repair.acquainted import better_acquainted
 from doctor.repair.cost import MOVED, Identity, Trial, cost_of, cures, hopeless, identity, woken
-from doctor.repair.moves import Move, moves_for, subject_name
+from doctor.repair.moves import GUESS, Move, moves_for, subject_name
 from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
 
@@ -195,6 +196,7 @@ def explained(report: Report) -> set[str]:
 def _cure(finding: Finding, state: Found, scene: Scene, deadline: Deadline) -> tuple[Trial | None, str]:
     """The cheapest proven move for one finding, or why there is none."""
     best: Trial | None = None
+    best_move = Move()
     refused: list[tuple[Move, str]] = []
     examined = first = 0
     for move in moves_for(finding, scene, state.target):
@@ -212,13 +214,27 @@ def _cure(finding: Finding, state: Found, scene: Scene, deadline: Deadline) -> t
         except (Declined, TransactionError):
             continue
         if trial:
-            best = min(best or trial, trial, key=lambda t: t.cost)
+            if best is None or trial.cost < best.cost:
+                best, best_move = trial, move
             first = first or examined
             if move.rank == 0:  # named by a rule or by the finding itself: known to be right, now proven here
                 break
     if best:
-        return best, ""
+        return _acquainted(best, best_move, (finding, state, scene)), ""
     return None, _why_not(finding, refused, state, scene)
+
+
+def _acquainted(best: Trial, move: Move, about: tuple[Finding, Found, Scene]) -> Trial:
+    """The same cure by a version that can have met what it stands beside, where that is as small; else the best."""
+    finding, state, scene = about
+    if move.rank < GUESS or len(move.install) != 1:
+        return best
+    try:
+        later = better_acquainted(move.install[0], best.target, scene)
+        trial = _try(finding, Move(install=(later,)), state, scene) if later else None
+    except (Declined, TransactionError, IndexUnavailableError):
+        return best
+    return trial if trial and trial.cost <= best.cost else best
 
 
 def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial | None = None) -> Trial | None:

@@ -7,7 +7,7 @@ of which only the project's import statement is taken). An environment is put to
 row's Python and the wheels of its pins, read where they lie (by ranges), nothing is installed or run. Then
 ``acdoctor fix`` searches with ``--keep TARGET``. Rows whose crash is the project's own code have nothing to examine.
 The rows are of Python 3.6 and 3.7, which the doctor itself refuses: here its probe is made to speak their syntax.
-``pip freeze`` leaves setuptools out; the rows were conda environments, so those of conda for these Pythons are put in.
+``pip freeze`` leaves some out that conda, in which the rows were made, puts into every environment: they are put in.
 
 Compiled code is not looked at (its checks would unpack gigabytes of wheels that nobody installs), so rows about its
 symbols are unseen.
@@ -32,7 +32,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,8 +56,10 @@ from doctor.rulebook.load import load_rulebook
 from doctor.system import run
 
 _IMPORT = re.compile(r'\n\s*((?:from|import) [^\n]+)\n\s*File "[^"\n]*(?:site-packages|lib/python)')
-_NO_INSTALLER = {"pip", "wheel"}
-_CONDA_SETUPTOOLS = {(3, 6): "setuptools==58.0.4", (3, 7): "setuptools==65.6.3"}
+_CONDA = {
+    (3, 6): ("certifi==2021.5.30", "setuptools==58.0.4", "wheel==0.37.1"),
+    (3, 7): ("certifi==2022.12.7", "setuptools==65.6.3", "wheel==0.38.4"),
+}
 
 
 class _Plain(ast.NodeTransformer):
@@ -116,6 +118,7 @@ class Bench:
         self.pythons, self.work, self.rulebook = pythons, work, load_rulebook(())
         self.venvs: dict[str, Environment] = {}
         self.index: Index = open_index()
+        self.progress: Callable[[str], None] = lambda _text: None
 
     def environment(self, version: str) -> Environment | None:
         """An empty venv of that Python; None when there is no such Python here."""
@@ -137,13 +140,15 @@ class Bench:
         if facts is None:
             sys.exit(f"{empty.path}: {empty.start_failure}")
         chosen, absent = [], []
-        pins = [_CONDA_SETUPTOOLS[facts.minor], *(p for p in row["requirements_before"] if p[:12] != "setuptools==")]
+        listed = {pin.partition("==")[0]: pin for pin in _CONDA[facts.minor]}
+        listed |= {canonicalize_name(p.partition("==")[0]): p for p in row["requirements_before"]}
+        pins = [pin for name, pin in listed.items() if name != "pip"]
         for pin in pins:
             name, _, version = pin.partition("==")
             candidate = self.exactly(canonicalize_name(name), version, facts)
             if candidate is None:
                 absent.append(pin)
-            elif name not in _NO_INSTALLER:
+            else:
                 chosen.append(Chosen(candidate=candidate, wheel=self.index.wheel(candidate.file)))
         return after_target(Target(chosen=tuple(chosen)), empty, DiskFiles(), {}), absent
 
@@ -191,6 +196,7 @@ def judge(row: dict, bench: Bench) -> dict:
         options=options,
         index=bench.index,
         policy=Policy(pins=(Pin(requirement=target, who="you keep"),)),
+        progress=bench.progress,
     )
     found = search(scene)
     moved = {c.name: c.after for c in changes(found.target, after.environment)}
@@ -238,6 +244,7 @@ def main() -> int:
     parser.add_argument("--repairable", action="store_true", help="only rows that a known set cures")
     parser.add_argument("--limit", type=int, default=0, help="rows of each group of near-duplicates (0: all)")
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--progress", action="store_true", help="say what is being tried")
     options = parser.parse_args()
     pythons = dict(text.split("=", 1) for text in options.python)
     results: list[dict] = []
@@ -245,6 +252,8 @@ def main() -> int:
         speak_old_python(Path(work))
         look_at_source_only()
         bench = Bench(options.folder, pythons, Path(work))
+        if options.progress:
+            bench.progress = lambda text: print(f"    {text}", flush=True)
         seen: Counter[str] = Counter()
         for row in bench.rows:
             seen[row["group"]] += 1

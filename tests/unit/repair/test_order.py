@@ -8,7 +8,7 @@ from packaging.version import Version
 from doctor.index.index import Candidate
 from doctor.index.releases import ReleaseFile
 from doctor.model import Change
-from doctor.repair.order import as_installers, is_downgrade, level, nearest, representatives
+from doctor.repair.order import as_installers, is_downgrade, level, minor_releases, nearest
 
 
 def candidates(*versions):
@@ -54,10 +54,12 @@ def test_nearest_without_an_installed_version_is_the_newest():
     assert versions(nearest(candidates("1.9", "1.10", "1.2"), None)) == ["1.10", "1.9", "1.2"]
 
 
-def test_representatives_are_the_newest_of_each_minor_release():
+def test_minor_releases_are_nearest_first_and_each_of_them_newest_first():
     every = candidates("0.16.0", "0.17.0", "0.17.1", "0.18.0", "0.18.1", "0.19.0", "0.19.1")
-    assert versions(representatives(every, "0.18.0", 5)) == ["0.18.1", "0.19.1", "0.17.1", "0.16.0"]
-    assert versions(representatives(every, "0.18.0", 1)) == ["0.18.1", "0.17.1"]
+    assert [versions(release) for release in minor_releases(every, "0.18.0", 5)] == [
+        ["0.18.1"], ["0.19.1", "0.19.0"], ["0.17.1", "0.17.0"], ["0.16.0"],
+    ]  # fmt: skip
+    assert [versions(release) for release in minor_releases(every, "0.18.0", 1)] == [["0.18.1"], ["0.17.1", "0.17.0"]]
 
 
 def test_downgrades():
@@ -74,4 +76,7 @@ def test_order_is_total_and_keeps_everything(found, installed):
     ordered = nearest(candidates(*found), installed)
     assert sorted(versions(ordered)) == sorted(found)
     assert versions(nearest(reversed(ordered), installed)) == versions(ordered)
-    assert set(versions(representatives(candidates(*sorted(found, key=Version)), installed, 100))) <= set(found)
+    releases = minor_releases(candidates(*sorted(found, key=Version)), installed, 100)
+    assert {v for release in releases for v in versions(release)} == {
+        v for v in found if Version(v) != Version(installed)
+    }
