@@ -3,9 +3,9 @@
     python -m tests.real.reqbench_repair FOLDER [--python 3.7=PYTHON ...] [--repairable] [--only TEXT] [--limit N] [--save FILE]
 
 FOLDER holds ``repair.jsonl`` (environment before, target, sets that are known to run) and ``triage.jsonl`` (the log,
-of which only the project's import statement is taken). An environment is put together as a value: an empty venv of the
+of which only the project's own statement is taken). An environment is put together as a value: an empty venv of the
 row's Python and the wheels of its pins, read where they lie (by ranges), nothing is installed or run. Then
-``acdoctor fix`` searches with ``--keep TARGET``. Rows whose crash is the project's own code have nothing to examine.
+``acdoctor fix`` searches with ``--keep TARGET``.
 The rows are of Python 3.6 and 3.7, which the doctor itself refuses: here its probe is made to speak their syntax.
 ``pip freeze`` leaves some out that conda, in which the rows were made, puts into every environment: they are put in.
 
@@ -114,7 +114,7 @@ class Bench:
     def __init__(self, folder: Path, pythons: dict[str, str], work: Path) -> None:
         logs = {row["id"]: row["log"] for row in _rows(folder / "triage.jsonl")}
         self.rows = _rows(folder / "repair.jsonl")
-        self.statements = {i: m[1] for i, log in logs.items() if (m := _IMPORT.search(log))}
+        self.statements = {row["id"]: _statement(row, logs.get(row["id"], "")) for row in self.rows}
         self.pythons, self.work, self.rulebook = pythons, work, load_rulebook(())
         self.venvs: dict[str, Environment] = {}
         self.index: Index = open_index()
@@ -169,12 +169,24 @@ class Bench:
         return None
 
 
+def _statement(row: dict, log: str) -> str:
+    """What the project does when it crashes: its import, else (its own code is refused) the last line that it runs."""
+    into = _IMPORT.search(log)
+    if into or row["crash"]["importer"] != "project":
+        return into[1] if into else ""
+    lines = [line.strip() for line in log.strip().splitlines()]
+    last, missing = lines[-2] if len(lines) > 1 else "", row["crash"]["missing"]
+    if last.startswith(("import ", "from ")) or not missing.get("module"):
+        return last
+    return f"import {missing['module']} as {re.split(r'[.(]', last.rpartition('= ')[2])[0]}\n{last}"
+
+
 def judge(row: dict, bench: Bench) -> dict:
     """One row: what the plan is and what it is worth."""
     said = {"id": row["id"], "group": row["group"], "repairable": row["known_repairable"]}
     statement, empty = bench.statements.get(row["id"]), bench.environment(row["python"])
-    if row["crash"]["importer"] == "project" or statement is None:
-        return {**said, "verdict": "project"}
+    if not statement:
+        return {**said, "verdict": "no statement"}
     if empty is None:
         return {**said, "verdict": "no such Python here"}
     after, absent = bench.built(row, empty)

@@ -18,7 +18,8 @@ def snippet(title):
     """The indented lines under a comment of the section on setup scripts."""
     section = DOCS.read_text(encoding="utf-8").partition("## In setup scripts")[2].partition("\n## ")[0]
     blocks = re.split(r"\n(?=    # )", section)
-    return next("\n".join(b.strip().splitlines()[1:]) for b in blocks if b.strip().startswith(f"# {title}"))
+    block = next(b.strip("\n").splitlines()[1:] for b in blocks if b.strip().startswith(f"# {title}"))
+    return "\n".join(line[4:] for line in block if line.startswith("    "))
 
 
 @pytest.fixture
@@ -29,8 +30,12 @@ def shell(tmp_path, server):
     command = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m doctor "$@"\n'
     (tools / "acdoctor").write_text(command)
     (tools / "acdoctor").chmod(0o755)
-    (tools / "pip").write_text("#!/bin/sh\nexit 0\n")
-    (tools / "pip").chmod(0o755)
+    # pip stands for an installation that ends well and leaves an environment that is broken (BROKEN)
+    into = 'cp -R "$BROKEN"/lib/python3*/site-packages/. "$VIRTUAL_ENV"/lib/python3*/site-packages/'
+    (tools / "pip").write_text(f'#!/bin/sh\n[ -z "${{BROKEN:-}}" ] || {into}\n')
+    (tools / "python3.11").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@" --without-pip\n')
+    for name in ("pip", "python3.11"):
+        (tools / name).chmod(0o755)
     environ = {
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",
@@ -87,6 +92,27 @@ def test_after_making_an_environment(broken, shell):
     ended = shell(last, VIRTUAL_ENV=str(broken))
     assert b"went on" in ended.stdout, ended.stderr
     assert run([str(broken / "bin/python"), "-B", "-c", "import user"], timeout=30).ok
+
+
+def test_bash_from_the_first_line_to_the_last(broken, shell, tmp_path):
+    ended = shell(f"cd {shlex.quote(str(tmp_path))}\n{snippet('bash')}", BROKEN=str(broken))
+    assert b"went on" in ended.stdout, ended.stderr
+    assert run([str(tmp_path / "venv_cerebras_pt/bin/python"), "-B", "-c", "import user"], timeout=30).ok
+    assert not run([str(broken / "bin/python"), "-B", "-c", "import user"], timeout=30).ok
+
+
+@pytest.mark.parametrize("curable", [True, False])
+def test_containerfile(broken, shell, server, curable):
+    """What a container engine gives to ``sh -c``; a layer is not kept when it ends with an error."""
+    if not curable:
+        for wheel in server.root.glob("base-*.whl"):
+            wheel.unlink()
+    lines = snippet("Containerfile")
+    assert lines.startswith("RUN ")
+    script = lines.removeprefix("RUN ").replace("/opt/venv", '"$PATIENT"')
+    ended = shell(f"{script} || exit 9", PATIENT=str(broken))
+    assert ended.code == (0 if curable else 9), ended.stderr
+    assert run([str(broken / "bin/python"), "-B", "-c", "import user"], timeout=30).ok is curable
 
 
 def test_every_snippet_is_a_shell_script(tmp_path):
