@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class _Way:
     yes: bool
     form: str
     proof: Proof | None = None
+    rollback: str = "acdoctor rollback"
 
 
 @click.command()
@@ -75,11 +77,12 @@ def fix(
         unsafe=unsafe,
         quick=apply and yes,
         window=_window(before, since),
-        command=" ".join(["acdoctor", *sys.argv[1:]]),
+        command=shlex.join(["acdoctor", *sys.argv[1:]]),
     )
     options = Options(stack=stack, entries=entries, assumed=settings.assumed, rules=settings.rules)
     path = resolve_environment_path(venv)
-    way = _Way(apply=apply, yes=yes, form=form, proof=_proof(smoke))
+    undoing = shlex.join(["acdoctor", "rollback", *([venv] if venv else [])])
+    way = _Way(apply=apply, yes=yes, form=form, proof=_proof(smoke), rollback=undoing)
 
     def index(environment: Environment) -> Index:
         return open_index(environment.path, offline=settings.offline, find_links=find_links)
@@ -108,7 +111,7 @@ def _go_on(proposal: Proposal, wish: Wish, way: _Way, settings: Settings) -> int
         elif not (settings.quiet and plan.empty and not plan.errors_before):
             say(render_plan(environment, plan, page_for(settings), _notes(proposal)))
             if not plan.empty and not settings.quiet:
-                say(_next_words(settings))
+                say(_next_words(plan.proven, wish, way))
         return report.exit_code
     if not way.yes:
         _ask(proposal, settings, way)
@@ -124,13 +127,16 @@ def _go_on(proposal: Proposal, wish: Wish, way: _Way, settings: Settings) -> int
     if way.form == "json":
         say(render_json(done))
     else:
-        say(render_receipt(environment, plan, receipt, page_for(settings)))
+        say(render_receipt(environment, plan, receipt, page_for(settings, next_step=way.rollback)))
     return done.exit_code
 
 
-def _next_words(settings: Settings) -> str:
-    del settings
-    return "undo at any time: acdoctor rollback\nNothing was changed. Carry it out: acdoctor fix --apply\n"
+def _next_words(proven: bool, wish: Wish, way: _Way) -> str:
+    """How to go on: the same command with ``--apply``, and the way back."""
+    if not proven:
+        return "Nothing was changed.\n"
+    again = wish.command if way.apply else f"{wish.command} --apply"
+    return f"undo at any time: {way.rollback}\nNothing was changed. Carry it out: {again}\n"
 
 
 def _ask(proposal: Proposal, settings: Settings, way: _Way) -> None:

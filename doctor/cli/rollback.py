@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 
@@ -45,13 +46,14 @@ def _take_back(venv: str | None, number: str | None) -> int:
         environment = probe_environment(environment.path)
     number = _number(venv, number, environment)
     event = event_named(environment.path, number) if number else _last(environment)
-    order = replace(rollback_order(environment, event), command=" ".join(["acdoctor", *sys.argv[1:]]))
+    order = replace(rollback_order(environment, event), command=shlex.join(["acdoctor", *sys.argv[1:]]))
     receipt = transact(order, lambda: _verify(environment, event), lambda: "")
     look(environment.path, probe_environment(environment.path))
     plan = Plan(
         changes=order.changes, reinstall=order.reinstalled, errors_before=order.errors[0], errors_after=order.errors[1]
     )
-    say(render_receipt(environment, plan, receipt, page_for(settings)))
+    again = shlex.join(["acdoctor", "rollback", *([venv] if venv and not _is_id(venv) else [])])
+    say(render_receipt(environment, plan, receipt, page_for(settings, next_step=again)))
     return 0 if receipt.outcome == "committed" else 3
 
 

@@ -111,7 +111,7 @@ def _receipt(environment: Environment, plan: Plan, receipt: Receipt, page: Page)
     yield from _steps(plan, page)
     yield from _declined(plan, page)
     yield Row(text=f"examined again: {counted(plan.errors_after, 'error')} ({plan.errors_before} before)")
-    yield Row(text=f"undo at any time: acdoctor rollback {receipt.id}")
+    yield Row(text=f"undo at any time: {page.next_step or 'acdoctor rollback'} {receipt.id}")
 
 
 def _history(environment: Environment, events: Sequence[Event], page: Page) -> Iterator[Row]:

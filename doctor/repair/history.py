@@ -102,7 +102,7 @@ def look(prefix: str, environment: Environment) -> tuple[Change, ...]:
     room = room_of(prefix)
     seen = read_json(room / "seen.json")
     now = {d.name: d.version for d in environment.distributions if d.metadata_path and d.kind != "assumed"}
-    changed = _difference(seen if isinstance(seen, dict) else now, now)
+    changed = _difference(_expected(room, seen) if isinstance(seen, dict) else now, now)
     if not room.is_dir() or (seen == now):
         return changed
     with suppress(OSError):
@@ -113,6 +113,16 @@ def look(prefix: str, environment: Environment) -> tuple[Change, ...]:
             write_json(path, [*(known if isinstance(known, list) else []), entry][-200:])
         write_json(room / "seen.json", now)
     return changed
+
+
+def _expected(room: Path, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was seen, and what the doctor did since: he may have been killed before he looked."""
+    with suppress(OSError):
+        then = (room / "seen.json").stat().st_mtime
+        own = [event for folder in _folders(room) if (event := _event(folder)) and event.time >= then]
+        moved = {c.name: c.after for event in sorted(own, key=lambda e: e.time) for c in event.changes}
+        return {name: version for name, version in {**seen, **moved}.items() if version is not None}
+    return seen
 
 
 def prune(prefix: str, keep: int = KEEP) -> int:

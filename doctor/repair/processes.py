@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ def users_of(prefix: str) -> tuple[str, ...]:
         if number in ours:
             continue
         words = _command(number)
-        if any(word.startswith(below) for word in words[:2]) or _maps(number, below):
+        if any(_whole(word, number).startswith(below) for word in words[:2]) or _maps(number, below):
             shown = " ".join(os.path.basename(w) for w in words[:3])  # noqa: PTH119 - words, not paths
             found.append(f"{shown or 'a process'} (process {number})")
     return tuple(found[:MOST])
@@ -51,6 +52,25 @@ def _command(number: int) -> list[str]:
         body = (_PROC / str(number) / "cmdline").read_bytes()
         return [os.fsdecode(word) for word in body.split(b"\0") if word]
     return []
+
+
+def _whole(word: str, number: int) -> str:
+    """A path as the process means it: from its folder, and a bare ``python`` from the first place of its PATH."""
+    with suppress(OSError):
+        if "/" in word:
+            return os.path.normpath(os.path.join(os.readlink(_PROC / str(number) / "cwd"), word))  # noqa: PTH115, PTH118
+        if word.startswith("python"):
+            return shutil.which(word, path=_variable("PATH", number)) or ""
+    return ""
+
+
+def _variable(name: str, number: int) -> str:
+    """A variable of the environment that the process was started with; '' when it has none."""
+    with suppress(OSError):
+        for line in (_PROC / str(number) / "environ").read_bytes().split(b"\0"):
+            if line.startswith(f"{name}=".encode()):
+                return os.fsdecode(line.partition(b"=")[2])
+    return ""
 
 
 def _maps(number: int, below: str) -> bool:

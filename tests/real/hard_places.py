@@ -1,6 +1,6 @@
 """``acdoctor fix --apply`` where it cannot work: one sentence each, and nothing is lost.
 
-    python -m tests.real.hard_places [--command 'acdoctor'] [--keep]
+    python -m tests.real.hard_places [--command acdoctor] [--python PYTHON]
 
 A venv with a damaged distribution from the index is put into each hard place: a path with spaces and other letters, a
 user without write permission, a read-only mount, a full disk, two doctors at once, a doctor and a pip at once, a pip
@@ -63,8 +63,8 @@ class Place:
 
 
 def environ() -> dict[str, str]:
-    """The doctor from this checkout, with plain output."""
-    return {**os.environ, "PYTHONPATH": str(HERE.parents[2]), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    """Plain output, and no byte code (it would make the environment another one)."""
+    return {**os.environ, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def refused(place: Place, done: subprocess.CompletedProcess[bytes]) -> str:
@@ -90,8 +90,9 @@ def odd_path(place: Place) -> str:
 
 def other_user(place: Place) -> str:
     words = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "HOME=/nonexistent"]
-    if subprocess.run([*words, place.command[0], "-c", "pass"], capture_output=True, check=False).returncode:
-        return f"skipped: other users may not run {place.command[0]}"
+    for program in (place.command[0], str(place.venv / "bin/python")):
+        if subprocess.run([*words, program, "--version"], capture_output=True, check=False).returncode:
+            return f"skipped: other users may not run {program}"
     return refused(place, place.fix(*words))
 
 
@@ -166,10 +167,10 @@ def places(work: Path, name: str) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-def damaged_venv(work: Path) -> Path:
+def damaged_venv(work: Path, python: str) -> Path:
     """The environment that is copied: pip and one damaged distribution."""
     made = work / "made"
-    subprocess.run([sys.executable, "-m", "venv", str(made)], check=True)
+    subprocess.run([python, "-m", "venv", str(made)], check=True)
     pip = [str(made / "bin/python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", PIN, "six"]
     subprocess.run(pip, check=True)
     next(made.glob(f"lib/python3*/site-packages/{DAMAGED}")).write_bytes(b"")
@@ -189,13 +190,14 @@ PLACES: dict[str, tuple[Callable[[Place], str], bool]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--command", default=f"{shlex.quote(sys.executable)} -m doctor")
+    parser.add_argument("--python", default=sys.executable, help="what the environments are made with")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     bad = 0
     with tempfile.TemporaryDirectory(prefix="acdoctor-hard-") as text:
         work = Path(text)
         work.chmod(0o755)
-        made = damaged_venv(work)
+        made = damaged_venv(work, options.python)
         for name, (act, root) in PLACES.items():
             if options.only not in name:
                 continue

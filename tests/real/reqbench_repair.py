@@ -141,7 +141,9 @@ class Bench:
             sys.exit(f"{empty.path}: {empty.start_failure}")
         chosen, absent = [], []
         listed = {pin.partition("==")[0]: pin for pin in _CONDA[facts.minor]}
-        listed |= {canonicalize_name(p.partition("==")[0]): p for p in row["requirements_before"]}
+        # without a version: from a local file, which is how conda brings its own
+        pinned = [p for p in row["requirements_before"] if "==" in p or canonicalize_name(p) not in listed]
+        listed |= {canonicalize_name(p.partition("==")[0]): p for p in pinned}
         pins = [pin for name, pin in listed.items() if name != "pip"]
         for pin in pins:
             name, _, version = pin.partition("==")

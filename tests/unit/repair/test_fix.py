@@ -15,6 +15,7 @@ from doctor.errors import TransactionError
 from doctor.index.index import Index
 from doctor.index.releases import Window, parse_time
 from doctor.index.settings import IndexSettings
+from doctor.probe.environment import probe_environment
 from doctor.repair.apply import carry_out
 from doctor.repair.fix import Wish, propose
 from doctor.repair.history import history, last, look, rollback_order
@@ -198,6 +199,21 @@ def test_history_knows_what_others_installed(broken, index, server):
     kinds = [(e.kind, [c.name for c in e.changes]) for e in history(str(broken))]
     assert ("fix", ["user"]) in kinds
     assert ("foreign", ["third"]) in kinds
+
+
+def test_own_work_is_no_work_of_others(broken, index, server):
+    """Also when the doctor was killed between his work and his look at it."""
+    carry_out(plan_for(broken, index), Wish())
+    environment = probe_environment(str(broken))
+    order = rollback_order(environment, last(str(broken)))
+    assert transact(order, lambda: "", lambda: "").outcome == "committed"
+    assert look(str(broken), probe_environment(str(broken))) == ()
+    carry_out(plan_for(broken, index), Wish())
+    assert [e.kind for e in history(str(broken))] == ["fix", "rollback", "fix"]
+    install(broken, user(server, "1.0", "old"))
+    look(str(broken), probe_environment(str(broken)))
+    latest = history(str(broken))[-1]
+    assert (latest.kind, moves(latest)) == ("foreign", {"user": ("1.1", "1.0")})
 
 
 def test_policy_of_a_stack(broken, index):
