@@ -24,6 +24,8 @@ from doctor.index.settings import IndexSettings, is_local, redacted
 OFFLINE = "with --offline only installed files, wheels seen before and --find-links directories are used"
 RETRIES = 3
 """How often a request is repeated after a broken connection, a 429 or a 5xx, with growing pauses."""
+CONNECTIONS = 8
+"""How many connections to one host are kept."""
 AGENT = "acdoctor (environment doctor; asks for single projects only)"
 
 _NOT_FOUND = (404, 410)
@@ -120,7 +122,7 @@ class Transport:
         context = _tls(self.settings, trusted=trusted)
         if not proxy:
             return urllib3.PoolManager(
-                headers={"User-Agent": AGENT}, timeout=limit, retries=retries, ssl_context=context
+                headers={"User-Agent": AGENT}, timeout=limit, retries=retries, ssl_context=context, maxsize=CONNECTIONS
             )
         bare, user = _split_user(proxy)
         return urllib3.ProxyManager(
@@ -130,6 +132,7 @@ class Transport:
             timeout=limit,
             retries=retries,
             ssl_context=context,
+            maxsize=CONNECTIONS,
         )
 
     def _proxy(self, scheme: str, netloc: str) -> str:

@@ -19,6 +19,7 @@ from doctor.index.releases import Window
 from doctor.model import Finding
 from doctor.rulebook.requirements import UNREADABLE, requirement
 from doctor.stacks.drift_lab import Lab, State, swapped
+from doctor.stacks.from_nothing_verdict import Verdict
 from doctor.stacks.resolution import Picked, Resolution, UnresolvableError, end_of
 
 _MOST_BREAKS = 8
@@ -95,8 +96,11 @@ def drift(lab: Lab, worked_on: dt.date, today: dt.date | None) -> Drift:
 
     Raises what ``resolve`` and ``Judge.verdict`` raise.
     """
-    then = lab.state(worked_on)
+    older = lab.resolution(worked_on)
     now = lab.as_installed() if today is None and lab.case.installed is not None else lab.state(today or lab.today)
+    unseen = State(day=worked_on, resolution=older, verdict=Verdict(findings=()))
+    lab.look_ahead(older, *Trial(lab=lab, then=unseen, now=now, known=set()).first_tried())
+    then = lab.state(worked_on)
     known = {identity(finding) for finding in then.verdict.findings}
     trial = Trial(lab=lab, then=then, now=now, known=known)
     return Drift(
@@ -129,6 +133,14 @@ class Trial:
             if not fresh:
                 return
             yield self._explained(fresh[0])
+
+    def first_tried(self) -> Iterable[Resolution]:
+        """What will be judged first, unless the older side turns out to fail in the same way."""
+        self.state = self.now
+        changed = {m.name: m for m in moved(self.then.resolution, self.now.resolution)}
+        for finding in self.now.verdict.findings[:1]:
+            for name in [n for n in names(finding) if n in changed][:1]:
+                yield self._tried((changed[name],))[0]
 
     def _explained(self, finding: Finding) -> Break:
         """The break, its culprit found by trying; the state goes on to the cured one."""
@@ -168,6 +180,11 @@ class Trial:
         )
 
     def _cured(self, suspects: Sequence[Moved]) -> tuple[State, bool]:
+        """The newer side with the suspects as they were, judged."""
+        found, resolved = self._tried(suspects)
+        return State(day=self.now.day, resolution=found, verdict=self.lab.judge.verdict(found)), resolved
+
+    def _tried(self, suspects: Sequence[Moved]) -> tuple[Resolution, bool]:
         """The newer side with the suspects as they were, and whether it was resolved again with them for that."""
         pins = {**self.pins, **{m.name: m.before for m in suspects if m.before}}
         resolution = None
@@ -175,7 +192,7 @@ class Trial:
             with suppress(UnresolvableError):
                 resolution = self.lab.resolved(self.now.day, pins)
         found = resolution or swapped(self.state.resolution, self.then.resolution, [m.name for m in suspects])
-        return State(day=self.now.day, resolution=found, verdict=self.lab.judge.verdict(found)), resolution is not None
+        return found, resolution is not None
 
     def _accepted(self, resolution: Resolution, suspects: Sequence[Moved]) -> bool:
         """Nobody in the set asks for another version of a suspect."""

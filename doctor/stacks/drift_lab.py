@@ -14,6 +14,7 @@ from doctor.stacks.from_nothing_verdict import Judge, Verdict
 from doctor.stacks.resolution import Resolution
 from doctor.stacks.resolution_kept import KeptResolutions
 from doctor.stacks.resolution_metadata import MetadataReader
+from doctor.stacks.verdict_workers import look_ahead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,18 @@ class Lab:
             wanted = replace(wanted, constraints=(*self._other_constraints(pins), *forced))
         return self.kept.resolved(wanted)
 
+    def resolution(self, day: dt.date) -> Resolution:
+        """What an installer would have chosen, with a word about it to the user."""
+        self.progress(f"resolving as of {day.isoformat()}")
+        return self.resolved(day)
+
+    def look_ahead(self, *resolutions: Resolution) -> None:
+        """Judge these at the same time: they will be asked for one after the other."""
+        look_ahead(self.judge, [(resolution, ()) for resolution in resolutions])
+
     def state(self, day: dt.date) -> State:
         """Resolved and judged."""
-        self.progress(f"resolving as of {day.isoformat()}")
-        resolution = self.resolved(day)
+        resolution = self.resolution(day)
         self.progress(f"following imports as of {day.isoformat()}")
         return State(day=day, resolution=resolution, verdict=self.judge.verdict(resolution))
 

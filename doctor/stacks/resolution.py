@@ -17,8 +17,10 @@ from doctor.errors import DoctorError, IndexUnavailableError
 from doctor.index.index import Index
 from doctor.index.releases import ReleaseFile, Window
 from doctor.model import Interpreter
+from doctor.stacks.resolution_ahead import CONNECTIONS, Ahead
+from doctor.stacks.resolution_asks import Ask
 from doctor.stacks.resolution_metadata import MetadataReader
-from doctor.stacks.resolution_provider import Ask, IndexProvider
+from doctor.stacks.resolution_provider import IndexProvider
 
 _OFFLINE = "With --offline only what was read before is known."
 ROUNDS = 20_000
@@ -109,8 +111,13 @@ def resolve(wanted: Wanted, index: Index, reader: MetadataReader | None = None) 
         IndexUnavailableError: the index cannot be asked.
         UsageError: a requirement is none by PEP 508.
     """
-    reader = reader or MetadataReader(index)
+    with Ahead(0 if index.settings.offline else CONNECTIONS) as ahead:
+        return _resolved(wanted, index, reader or MetadataReader(index), ahead)
+
+
+def _resolved(wanted: Wanted, index: Index, reader: MetadataReader, ahead: Ahead) -> Resolution:
     provider = IndexProvider(
+        ahead=ahead,
         index=index,
         reader=reader,
         interpreter=wanted.interpreter,

@@ -4,45 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 from resolvelib import AbstractProvider
 
-from doctor.errors import UsageError
 from doctor.index.index import Index
 from doctor.index.releases import Release, ReleaseFile, Window, python_allowed
 from doctor.model import Interpreter
 from doctor.rulebook.requirements import UNREADABLE, requirement
+from doctor.stacks.resolution_ahead import Ahead
+from doctor.stacks.resolution_asks import Ask, ask_of, batches, contains, key_of, parsed_requirement, version_of
 from doctor.stacks.resolution_metadata import MetadataReader
 
 _UPPER = ("<", "<=", "~=")
 _NEVER = "<never>"
 """A name that no distribution has: asking for it makes a candidate impossible."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Ask:
-    """One requirement as it stands for a name, with or without extras; ``versions`` is its specifier's text."""
-
-    requirement: Requirement
-    extras: tuple[str, ...] = ()
-    why: str = ""
-    versions: str = ""
-
-    @property
-    def key(self) -> str:
-        """``name`` or ``name[extra,other]``."""
-        return _key(self.requirement.name, self.extras)
-
-    @property
-    def shown(self) -> str:
-        """As people write it."""
-        return self.why or f"{self.key}{self.requirement.specifier}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +50,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
     constraints: Sequence[str] = ()
     present: Mapping[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    ahead: Ahead = field(default_factory=lambda: Ahead(0))
     _order: dict[str, int] = field(default_factory=dict)
     _limits: dict[str, SpecifierSet] = field(default_factory=dict)
     _files: dict[tuple[str, str, bool], ReleaseFile | None] = field(default_factory=dict)
@@ -83,15 +63,16 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
     def roots(self, texts: Iterable[str]) -> list[Ask]:
         """What the user asks for, as far as its markers hold; raises ``UsageError`` for what is no requirement."""
         for text in self.constraints:
-            parsed = _parsed(text)
+            parsed = parsed_requirement(text)
             if self._holds(parsed, ""):
                 self._limits[parsed.name] = self._limits.get(parsed.name, SpecifierSet()) & parsed.specifier
         found = []
         for text in texts:
-            parsed = _parsed(text)
+            parsed = parsed_requirement(text)
             if self._holds(parsed, "") and not self._from_elsewhere(parsed):
-                found.append(_ask(parsed))
+                found.append(ask_of(parsed))
                 self._order.setdefault(parsed.name, len(self._order))
+        self._look_ahead(found)
         return found
 
     # ------------------------------------------------------------ what the resolver asks
@@ -100,7 +81,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
         """The name, with the extras: these are resolved as if they were distributions of their own."""
         if isinstance(requirement_or_candidate, Ask):
             return requirement_or_candidate.key
-        return _key(requirement_or_candidate.name, requirement_or_candidate.extras)
+        return key_of(requirement_or_candidate.name, requirement_or_candidate.extras)
 
     def get_preference(
         self,
@@ -156,7 +137,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
 
     def is_satisfied_by(self, requirement: Ask, candidate: Candidate) -> bool:
         """The version is one that the requirement accepts; which pre-releases may be chosen was decided before."""
-        return _contains(requirement.versions, candidate.version)
+        return contains(requirement.versions, candidate.version)
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Ask]:
         """What the candidate's metadata asks for in this interpreter, with its extras."""
@@ -164,10 +145,27 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
             return ()
         key = (candidate.name, candidate.version, candidate.extras)
         if key not in self._asked:
+            self.ahead.wait(f"metadata of {candidate.name} {candidate.version}")
             self._asked[key] = tuple(self._dependencies(candidate, candidate.file))
+            self._look_ahead(self._asked[key])
         return self._asked[key]
 
     # ------------------------------------------------------------ how it is answered
+
+    def _look_ahead(self, asks: Iterable[Ask]) -> None:
+        """Begin to fetch what the resolver will want to know of these names."""
+        for ask in asks:
+            name = ask.requirement.name
+            if _NEVER not in ask.extras and name not in self.present:
+                self.ahead.begin(f"page of {name}", partial(self._fetch, name, ask.requirement.specifier))
+
+    def _fetch(self, name: str, specifier: SpecifierSet) -> None:
+        """In the background: the page of a name, then the metadata of the version that will most likely be chosen."""
+        self.index.versions(name)
+        limited = specifier & self._limits.get(name, SpecifierSet())
+        chosen = next(self._matches(name, (), limited, set(), waits=False), None)
+        if chosen is not None and chosen.file is not None:
+            self.ahead.begin(f"metadata of {name} {chosen.version}", partial(self.reader.of, chosen.file))
 
     def _dependencies(self, candidate: Candidate, file: ReleaseFile) -> Iterator[Ask]:
         metadata = self.reader.of(file)
@@ -177,7 +175,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
             yield Ask(Requirement("never"), (_NEVER,), why=reason)
             return
         if candidate.extras:
-            yield _ask(requirement(f"{candidate.name}=={candidate.version}"))
+            yield ask_of(requirement(f"{candidate.name}=={candidate.version}"))
         for text in metadata.requires:
             try:
                 parsed = requirement(text)
@@ -185,7 +183,7 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
                 continue  # installers pass such lines over, too
             extras = candidate.extras or ("",)
             if any(self._holds(parsed, extra) for extra in extras) and not self._from_elsewhere(parsed):
-                yield _ask(parsed)
+                yield ask_of(parsed)
 
     def _holds(self, parsed: Requirement, extra: str) -> bool:
         if parsed.marker is None:
@@ -205,20 +203,22 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
         return True
 
     def _matches(
-        self, name: str, extras: tuple[str, ...], specifier: SpecifierSet, wrong: set[str]
+        self, name: str, extras: tuple[str, ...], specifier: SpecifierSet, wrong: set[str], *, waits: bool = True
     ) -> Iterator[Candidate]:
         if _NEVER in extras:
             return
         if name in self.present:
-            if self.present[name] not in wrong and _contains(str(specifier), self.present[name]):
+            if self.present[name] not in wrong and contains(str(specifier), self.present[name]):
                 yield Candidate(name=name, version=self.present[name], file=None, extras=extras)
             return
+        if waits:
+            self.ahead.wait(f"page of {name}")
         releases = {release.version: release for release in self.index.versions(name)}
         text = str(specifier)
-        fitting = [v for v in sorted(releases, key=_version, reverse=True) if _contains(text, v)]
+        fitting = [v for v in sorted(releases, key=version_of, reverse=True) if contains(text, v)]
         pinned = any(c.operator in ("==", "===") and "*" not in c.version for c in specifier)
         for withdrawn in (False, True) if pinned else (False,):
-            for batch in _batches(fitting, specifier):
+            for batch in batches(fitting, specifier):
                 files = ((v, file) for v in batch if (file := self._file(releases[v], withdrawn=withdrawn)))
                 found = False
                 for version, file in files:
@@ -250,49 +250,3 @@ class IndexProvider(AbstractProvider[Ask, Candidate, str]):
             return min(wheels, key=lambda item: item[:2])[2]
         archives = (f for f in files if not f.is_wheel)
         return min(archives, key=lambda f: (not f.filename.endswith(".tar.gz"), f.filename), default=None)
-
-
-def _batches(fitting: list[str], specifier: SpecifierSet) -> tuple[list[str], ...]:
-    """Final versions before pre-releases, unless one of these is asked for (PEP 440)."""
-    if any(_is_prerelease(c.version) for c in specifier):
-        return (fitting,)
-    early = {v for v in fitting if _version(v).is_prerelease}
-    return ([v for v in fitting if v not in early], [v for v in fitting if v in early])
-
-
-def _ask(parsed: Requirement) -> Ask:
-    extras = tuple(sorted(canonicalize_name(extra) for extra in parsed.extras))
-    return Ask(parsed, extras, versions=str(parsed.specifier))
-
-
-def _key(name: str, extras: tuple[str, ...]) -> str:
-    return f"{name}[{','.join(extras)}]" if extras else name
-
-
-def _parsed(text: str) -> Requirement:
-    try:
-        return requirement(text)
-    except UNREADABLE as error:
-        raise UsageError(f"{text!r} is no requirement such as name>=1.0 ({str(error).splitlines()[0]}).") from None
-
-
-@lru_cache(maxsize=65536)
-def _version(text: str) -> Version:
-    return Version(text)
-
-
-@lru_cache(maxsize=262_144)
-def _contains(specifier: str, version: str) -> bool:
-    return not specifier or _specifier(specifier).contains(_version(version), prereleases=True)
-
-
-@lru_cache(maxsize=16384)
-def _specifier(text: str) -> SpecifierSet:
-    return SpecifierSet(text)
-
-
-def _is_prerelease(text: str) -> bool:
-    try:
-        return Version(text.removesuffix(".*")).is_prerelease
-    except UNREADABLE:
-        return False
