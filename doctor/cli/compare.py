@@ -48,7 +48,6 @@ def gpt_oss(**given: Any) -> int:
         models=by_service("--model", given["model"]),
         tokens=tokens_of(given),
         limits=Limits(total=given["timeout"]),
-        connections=max(terms.levels),
         offline=settings.offline,
         rules=settings.rules,
     )

@@ -7,65 +7,37 @@ measuring.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from doctor.errors import UsageError
-from doctor.smoke.judging import Answer, Judge
+from doctor.smoke.judging import Judge
 from doctor.smoke.service import Exchange, Failure, Question, Reply
-from doctor.smoke.service_network import AGENT, LOOPBACK, Limits, RouteError, complaint_lines, open_pool, route_to
+from doctor.smoke.service_line import Line, Received, Request, Silence
+from doctor.smoke.service_network import AGENT, LOOPBACK, Limits, RouteError, open_pool, route_to, trust
 from doctor.smoke.service_stream import Draft, error_in, read_body, read_stream
 from doctor.smoke.services import Service
 
-_LARGEST = 64 * 1024 * 1024
-_PIECE = 65536
 _OK = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Received:
-    """The bytes of an answer with the seconds at which they came; ``cut``: why it ended early ('' when it did not)."""
-
-    answer: Answer
-    pieces: list[tuple[float, bytes]]
-    headers_at: float
-    seconds: float
-    cut: tuple[str, ...] = ()
-
-    @property
-    def body(self) -> str:
-        return b"".join(piece for _, piece in self.pieces).decode("utf-8", "replace")
-
-
-class _Silence(Exception):  # noqa: N818 - no answer came: not an error of ours
-    """The causes, one line each."""
-
-    def __init__(self, lines: tuple[str, ...], seconds: float) -> None:
-        self.lines, self.seconds = lines, seconds
-        super().__init__()
 
 
 class ServiceClient:
     """Asks one service; safe to use from many threads at once."""
 
-    def __init__(  # noqa: PLR0913 - keyword only
+    def __init__(
         self,
         service: Service,
         token: str = "",
         *,
         judge: Judge,
         limits: Limits | None = None,
-        connections: int = 1,
         offline: bool = False,
     ) -> None:
-        """Prepare; nothing is contacted. ``connections`` is how many threads will ask at once.
+        """Prepare; nothing is contacted.
 
         Raises ``UsageError`` when the token would travel unencrypted, or with ``offline``; ``RouteError`` when the
         environment names a proxy or certificates that cannot be used.
@@ -77,7 +49,9 @@ class ServiceClient:
             raise UsageError(f"The token is not sent to {service.host} over http: anybody on the way could read it.")
         self.service, self.limits = service, limits or Limits()
         self._judge = judge.keeping(token, token.strip())
-        self._pool = open_pool(route_to(service.base), self.limits, connections)
+        self._route = route_to(service.base)
+        self._trust = trust(self._route)
+        self._idle = [self._line()]
         self._headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -87,8 +61,25 @@ class ServiceClient:
         return f"ServiceClient({self.service.base!r})"
 
     def close(self) -> None:
-        """Close all connections."""
-        self._pool.clear()
+        """Close all connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def connect(self, count: int, pause: Callable[[], None]) -> None:
+        """Have ``count`` connections open, so that no answer's time holds the opening of one.
+
+        ``pause`` is called before each request that opens one. What fails is left to the questions, which tell it.
+        """
+        standing = [line for line in self._idle if line.open]
+        for _ in range(count - len(standing)):
+            line = self._line()
+            pause()
+            with contextlib.suppress(Silence):
+                line.exchange(self._request("GET", self._nothing, None, token=not self.service.root))
+            if not line.open:
+                return
+            standing.append(line)
+        self._idle[:] = standing
 
     def ask(self, question: Question, *, model: str, stream: bool) -> Exchange:
         """Send one question and judge what comes back."""
@@ -96,8 +87,8 @@ class ServiceClient:
         body = json.dumps(request_body(question, model=model, stream=stream)).encode()
         url = f"{self.service.base}/chat/completions"
         try:
-            received = self._send("POST", url, body, stream=stream)
-        except _Silence as silence:
+            received = self._send(self._request("POST", url, body, stream=stream))
+        except Silence as silence:
             failure = self._judge.unreachable(silence.lines)
             return Exchange(started=started, streamed=stream, status=None, seconds=silence.seconds, failure=failure)
         return self._exchange(received, started, streamed=stream)
@@ -106,8 +97,8 @@ class ServiceClient:
         """What stands at a path below the gateway's root (or below ``base``); without the token when it is public."""
         url = f"{base or self.service.root}{path}"
         try:
-            received = self._send("GET", url, None, token=token)
-        except _Silence as silence:
+            received = self._send(self._request("GET", url, None, token=token))
+        except Silence as silence:
             return Reply(status=None, seconds=silence.seconds, failure=self._judge.unreachable(silence.lines))
         body, status = received.body, received.answer.status
         data = _json(body)
@@ -116,7 +107,7 @@ class ServiceClient:
 
     # ---- inside
 
-    def _failure_of_get(self, received: _Received, body: str, data: Any) -> Failure | None:
+    def _failure_of_get(self, received: Received, body: str, data: Any) -> Failure | None:
         if received.cut:
             return self._judge.unreachable(received.cut)
         if received.answer.status != _OK:
@@ -126,7 +117,7 @@ class ServiceClient:
             return self._judge.unfit(received.answer, draft, streamed=False)
         return None
 
-    def _exchange(self, received: _Received, started: float, *, streamed: bool) -> Exchange:
+    def _exchange(self, received: Received, started: float, *, streamed: bool) -> Exchange:
         """The value of what was received."""
         answer, failure = received.answer, None
         draft = Draft()
@@ -160,62 +151,32 @@ class ServiceClient:
             failure=failure,
         )
 
-    def _send(
-        self, method: str, url: str, body: bytes | None, *, token: bool = True, stream: bool = False
-    ) -> _Received:
-        """Send, and read all that comes within the limits; raises ``_Silence`` when no status arrives."""
-        headers: Mapping[str, str] = self._headers
-        if body is not None:
-            headers = {**headers, "Content-Type": "application/json"}
-        if not token:
-            headers = {name: text for name, text in headers.items() if name != "Authorization"}
-        begin = time.perf_counter()
-        try:
-            response = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=self.limits.waiting(stream=stream),
-                preload_content=False,
-                redirect=False,
-            )
-        except (HTTPError, OSError, ValueError) as error:
-            raise _Silence(complaint_lines(error), time.perf_counter() - begin) from None
-        headers_at = time.perf_counter() - begin
-        answer = Answer(
-            method=method,
-            url=url,
-            status=response.status,
-            content_type=response.headers.get("content-type", "").lower(),
-            retry_after=response.headers.get("retry-after", ""),
-        )
-        pieces, cut = self._read(response, begin)
-        seconds = pieces[-1][0] if pieces and not cut else time.perf_counter() - begin
-        return _Received(answer=answer, pieces=pieces, headers_at=headers_at, seconds=max(seconds, headers_at), cut=cut)
+    @property
+    def _nothing(self) -> str:
+        """An address that costs the service next to nothing."""
+        return f"{self.service.root}/health" if self.service.root else f"{self.service.base}/models"
 
-    def _read(
-        self, response: urllib3.BaseHTTPResponse, begin: float
-    ) -> tuple[list[tuple[float, bytes]], tuple[str, ...]]:
-        """Every piece with the time of its arrival; and why the reading ended early, in lines."""
-        pieces: list[tuple[float, bytes]] = []
-        size, deadline = 0, begin + self.limits.total
+    def _line(self) -> Line:
+        return Line(open_pool(self._route, self.limits, self._trust), self.limits)
+
+    def _request(
+        self, method: str, url: str, body: bytes | None, *, token: bool = True, stream: bool = False
+    ) -> Request:
+        headers = {name: text for name, text in self._headers.items() if token or name != "Authorization"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return Request(method=method, url=url, headers=headers, body=body, stream=stream)
+
+    def _send(self, request: Request) -> Received:
+        """By a connection that stands, else by a new one; raises ``Silence`` when no status arrives."""
         try:
-            while piece := response.read1(_PIECE):
-                now = time.perf_counter()
-                pieces.append((now - begin, piece))
-                size += len(piece)
-                if size > _LARGEST:
-                    response.close()
-                    return pieces, (f"Connection broken: the answer is larger than {_LARGEST} bytes",)
-                if now > deadline:
-                    response.close()
-                    return pieces, (f"ReadTimeoutError: Read timed out after {self.limits.total:g} s in all",)
-        except (HTTPError, OSError, ValueError) as error:
-            response.close()
-            return pieces, complaint_lines(error)
-        response.release_conn()
-        return pieces, ()
+            line = self._idle.pop()
+        except IndexError:
+            line = self._line()
+        try:
+            return line.exchange(request)
+        finally:
+            self._idle.append(line)
 
 
 def request_body(question: Question, *, model: str, stream: bool) -> dict[str, Any]:

@@ -95,15 +95,15 @@ def route_to(url: str) -> Route:
     )
 
 
-def open_pool(route: Route, limits: Limits, connections: int) -> urllib3.PoolManager:
-    """Connections by a route; nothing is contacted yet. Raises ``RouteError`` when the route cannot be used."""
+def open_pool(route: Route, limits: Limits, trusted: ssl.SSLContext) -> urllib3.PoolManager:
+    """One connection by a route; nothing is contacted yet. Raises ``RouteError`` when the route cannot be used."""
     settings: dict[str, Any] = {
-        "num_pools": 4,
-        "maxsize": connections,
+        "num_pools": 1,
+        "maxsize": 1,
         "block": False,
         "retries": False,
         "timeout": limits.waiting(stream=False),
-        "ssl_context": trust(route),
+        "ssl_context": trusted,
     }
     if not route.proxy:
         return urllib3.PoolManager(**settings)

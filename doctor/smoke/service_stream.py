@@ -7,12 +7,14 @@ in a chunk without choices, ``data: [DONE]`` may be missing, ``created`` may be 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from doctor.smoke.service import Usage
+from doctor.smoke.service_events import TEXTS, Likeness, events
 
+_LEARNT = 8  # chunks of a stream from which others are known; one for each kind of text is usual
 _SERVER_NUMBERS = (
     "time_to_first_token",
     "total_latency",
@@ -50,6 +52,22 @@ class Draft:
     first_answer_at: float | None = None
     arrivals: list[float] = field(default_factory=list)
 
+    def say(self, text: str, reasoning: str, moment: float | None) -> bool:
+        """Add text and reasoning of one chunk, and when they arrived; whether there was any."""
+        if not (text or reasoning):
+            return False
+        if text:
+            self.text.append(text)
+        if reasoning:
+            self.reasoning.append(reasoning)
+        if moment is not None:
+            self.arrivals.append(moment)
+            if self.first_token_at is None:
+                self.first_token_at = moment
+            if text and self.first_answer_at is None:
+                self.first_answer_at = moment
+        return True
+
 
 def read_body(body: str) -> Draft:
     """The draft of an answer that came in one piece."""
@@ -69,8 +87,14 @@ def read_stream(pieces: Sequence[tuple[float, bytes]]) -> Draft:
 
     An event is dated by the piece that completes it.
     """
-    draft = Draft()
+    draft, likeness, learnt = Draft(), None, 0
     for moment, payload in events(pieces):
+        text = likeness.text_in(payload) if likeness else None
+        if likeness and text is not None:
+            draft.events += 1
+            draft.choices += 1
+            draft.say("" if likeness.reasoning else text, text if likeness.reasoning else "", moment)
+            continue
         if payload == "[DONE]":
             draft.done = True
             continue
@@ -80,36 +104,19 @@ def read_stream(pieces: Sequence[tuple[float, bytes]]) -> Draft:
             draft.unreadable = draft.unreadable or payload[:200]
             continue
         draft.events += 1
-        _read(draft, data, "delta", moment)
+        if _read(draft, data, "delta", moment) and learnt < _LEARNT:
+            learnt += 1
+            likeness = Likeness.of(payload, data)
     return draft
 
 
-def events(pieces: Iterable[tuple[float, bytes]]) -> Iterable[tuple[float, str]]:
-    """The ``data`` of each event with the time of its last byte; comments and other fields are passed over."""
-    rest = b""
-    lines: list[str] = []
-    moment = 0.0
-    for moment, piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        for raw in whole:
-            line = raw.rstrip(b"\r")
-            if line.startswith(b"data:"):
-                lines.append(line[5:].removeprefix(b" ").decode("utf-8", "replace"))
-            elif not line and lines:
-                yield moment, "\n".join(lines)
-                lines = []
-    if rest.startswith(b"data:"):
-        lines.append(rest.rstrip(b"\r")[5:].removeprefix(b" ").decode("utf-8", "replace"))
-    if lines:
-        yield moment, "\n".join(lines)
-
-
-def _read(draft: Draft, data: Any, key: str, moment: float | None) -> None:
-    """Add one chunk (or the whole answer) to the draft."""
+def _read(draft: Draft, data: Any, key: str, moment: float | None) -> bool:
+    """Add one chunk (or the whole answer) to the draft; whether it brought text and nothing that ends or counts."""
     if not isinstance(data, dict):
         draft.unreadable = draft.unreadable or str(data)[:200]
-        return
-    draft.error = draft.error or error_in(data)
+        return False
+    error = error_in(data)
+    draft.error = draft.error or error
     draft.model = _word(data.get("model")) or draft.model
     draft.fingerprint = _word(data.get("system_fingerprint")) or draft.fingerprint
     draft.answer_id = _word(data.get("id")) or draft.answer_id
@@ -120,31 +127,18 @@ def _read(draft: Draft, data: Any, key: str, moment: float | None) -> None:
         _numbers(draft, usage)
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return
+        return False
     draft.choices += 1
     choice = choices[0]
-    draft.finish = _word(choice.get("finish_reason")) or draft.finish
+    finish = _word(choice.get("finish_reason"))
+    draft.finish = finish or draft.finish
     said = choice.get(key)
-    if isinstance(said, dict):
-        _say(draft, said, moment)
-
-
-def _say(draft: Draft, said: Mapping[str, Any], moment: float | None) -> None:
-    """Text and reasoning of one chunk, and when they arrived."""
-    text = _word(said.get("content"))
-    reasoning = _word(said.get("reasoning")) or _word(said.get("reasoning_content"))
+    if not isinstance(said, dict):
+        return False
+    text, reasoning = (_word(said.get(name)) for name in TEXTS[:2])
     draft.tools = draft.tools or bool(said.get("tool_calls"))
-    if text:
-        draft.text.append(text)
-    if reasoning:
-        draft.reasoning.append(reasoning)
-    if moment is None or not (text or reasoning):
-        return
-    draft.arrivals.append(moment)
-    if draft.first_token_at is None:
-        draft.first_token_at = moment
-    if text and draft.first_answer_at is None:
-        draft.first_answer_at = moment
+    spoke = draft.say(text, reasoning or _word(said.get(TEXTS[2])), moment)
+    return spoke and not (error or finish or usage)
 
 
 def error_in(data: Mapping[str, Any]) -> str:
@@ -176,6 +170,8 @@ def _detail(entry: Any) -> str:
 
 def _numbers(draft: Draft, source: Mapping[str, Any]) -> None:
     """What the service measured itself."""
+    if source.keys().isdisjoint(_SERVER_NUMBERS):
+        return
     for name in _SERVER_NUMBERS:
         value = source.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):

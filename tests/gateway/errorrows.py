@@ -238,6 +238,7 @@ ROWS = (
         arrange=_faults("sophia", reasoning_tokens=40, refused_after=25),
     ),
     Row("bad fields", "metis", 422, "service-fields", "service", extra={"reasoning_effort": "maximal"}),
+    Row("payload above 10 MB", "sophia", 413, "http-413", "service", extra={"user": "x" * (10 * 1024 * 1024)}),
     Row("rate of a user", "metis", 429, "service-rate", "rate_limit", arrange=_set(rate=0)),
     Row("tokens per minute", "sophia", 429, "service-token-rate", "rate_limit", arrange=_no_tokens_left),
     Row("maintenance", "sophia", 503, "service-maintenance", "wait", arrange=_cluster("sophia", maintenance=True)),

@@ -36,6 +36,14 @@ PAGE = b"""
 </body>
 </html>
 """
+TOO_LARGE = b"""<html>
+<head><title>413 Request Entity Too Large</title></head>
+<body>
+<center><h1>413 Request Entity Too Large</h1></center>
+<hr><center>nginx</center>
+</body>
+</html>
+"""
 BATCH, BATCH_SECONDS = 20, 0.5
 _ROUTE = re.compile(
     rf"{ROOT}/(?P<cluster>[^/]+)/(?P<framework>[^/]+)/v1/(?P<what>chat/completions|completions|embeddings)"
@@ -85,6 +93,7 @@ class Gateway:
     rate: int = 10
     era: str = "today"
     stream_silence: float = 30.0
+    largest: int = 10 * 1024 * 1024
     error_id: str = "chatcmpl-api-error"
     requests: list[tuple[str, str]] = field(default_factory=list)
     triggered: set[str] = field(default_factory=set)
@@ -174,8 +183,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
+        if length > self.gateway.largest:
+            self._refuse(length)
+            return
         self.body = self.rfile.read(length)
         self._answer(self._post)
+
+    def _refuse(self, length: int) -> None:
+        """The front door answers by the length alone; it goes on reading for a while, so that its answer is read."""
+        self.gateway.requests.append((self.command, self.path))
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self._json(413, TOO_LARGE)
+            while length > 0 and (data := self.rfile.read(min(length, 65536))):
+                length -= len(data)
 
     def _answer(self, make: Any) -> None:
         self.gateway.requests.append((self.command, self.path))
@@ -195,6 +216,8 @@ class Handler(BaseHTTPRequestHandler):
             "Content-Type", "text/html; charset=utf-8" if isinstance(body, bytes) else "application/json; charset=utf-8"
         )
         self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
         self.wfile.flush()

@@ -49,7 +49,7 @@ def ours(url: str, model: str, n: int, level: int, place: Path) -> tuple[list, f
     plan = make_plan([contestant], prompts, n, terms)
     used = {p.row: p for turn in plan.turns for p in turn.prompts}
     export(place, tuple(used.values()), [contestant], terms)
-    client = ServiceClient(service, judge=JUDGE, connections=level)
+    client = ServiceClient(service, judge=JUDGE)
     spent, path = time.process_time(), place / f"{time.time_ns()}.jsonl"
     with Journal(path, plan.document()) as journal:
         Runner(plan, {"server": client}, journal, lambda _: None).run()

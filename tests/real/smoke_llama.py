@@ -1,10 +1,12 @@
 """`acdoctor smoke llama-7b` on a real environment of release 2.6.0: the verdict of every case, and what it costs.
 
     python tests/real/smoke_llama.py VENV --work DIR [--only CASE ...] [--repeat 3] [--install "uv pip install --python"]
+        [--program ACDOCTOR]
 
 VENV is a healthy environment of the release that can train on the CPU (facts: the CUDA build of torch 2.4.0 needs its
 libraries on LD_LIBRARY_PATH, be they stubs); the Model Zoo is installed editable in it. It is never changed: broken
 copies are made in DIR by hard links, with the named versions installed into them from the package index.
+``--program`` is an installed acdoctor; without it the one of this checkout is started.
 Prints a line of Markdown for each case; exit code 1 when a verdict is not as it should be.
 """
 
@@ -30,7 +32,8 @@ FIRST = {"peft": "peft==0.18.0", "psutil": "psutil==7.2.1"}
 
 
 def environment(**more):
-    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR": "1", **more}
+    checkout = {} if len(DOCTOR) == 1 else {"PYTHONPATH": str(ROOT)}
+    return {**os.environ, **checkout, "COLUMNS": "80", "NO_COLOR": "1", **more}
 
 
 class Cases:
@@ -418,7 +421,10 @@ def main():
     parser.add_argument(
         "--install", default="uv pip install --python", help="command that installs; gets the interpreter and the pins"
     )
+    parser.add_argument("--program", default="", help="an installed acdoctor")
     options = parser.parse_args()
+    if options.program:
+        DOCTOR[:] = [options.program]
     if not Path(options.venv, "bin", "cszoo").exists():
         sys.exit("VENV has no cszoo: an environment of release 2.6.0 is needed (see the Model Zoo's PYTHON-SETUP.md)")
     cases = Cases(options)

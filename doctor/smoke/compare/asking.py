@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 from doctor.smoke.compare.correct import is_right
-from doctor.smoke.compare.values import Contestant, Phase, Prompt, Record, Terms
+from doctor.smoke.compare.values import Phase, Prompt, Record, Terms
 from doctor.smoke.service import Exchange, Question
 
 _QUICK = 0.002  # seconds between two pieces of a stream that left the service together
@@ -23,15 +24,25 @@ def question_of(prompt: Prompt, terms: Terms) -> Question:
     )
 
 
-def record_of_exchange(exchange: Exchange, phase: Phase, contestant: Contestant, prompt: Prompt) -> Record:
+class Asked(NamedTuple):
+    """Why, whom and how a prompt was asked; ``cpu`` is what this program itself spent on it, in seconds."""
+
+    phase: Phase
+    service: str
+    level: int
+    attempt: int
+    cpu: float
+
+
+def record_of_exchange(exchange: Exchange, prompt: Prompt, asked: Asked) -> Record:
     """What is kept of an exchange."""
     failure, arrivals = exchange.failure, exchange.arrivals
     return Record(
-        phase=phase,
-        service=contestant.name,
+        phase=asked.phase,
+        service=asked.service,
         row=prompt.row,
-        level=1,
-        attempt=1,
+        level=asked.level,
+        attempt=asked.attempt,
         started=round(exchange.started, 6),
         seconds=round(exchange.seconds, 6),
         streamed=exchange.streamed,
@@ -54,6 +65,7 @@ def record_of_exchange(exchange: Exchange, phase: Phase, contestant: Contestant,
         said=failure.said[:300] if failure else "",
         server=dict(exchange.server),
         model=exchange.model,
+        cpu=round(asked.cpu, 6),
         text=exchange.text[:_LONGEST_TEXT],
     )
 

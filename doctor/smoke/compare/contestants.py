@@ -28,7 +28,6 @@ class Entry:
     models: Mapping[str, str]
     tokens: Mapping[str, TokenChoice]
     limits: Limits
-    connections: int
     offline: bool = False
     rules: Sequence[str] = ()
 
@@ -57,7 +56,6 @@ def enter(named: Sequence[str], entry: Entry) -> list[Entrant]:
             token,
             judge=judge,
             limits=entry.limits,
-            connections=entry.connections,
             offline=entry.offline,
         )
         model = _model(service, client, entry.models.get(text, entry.models.get("", "")))

@@ -13,6 +13,7 @@ from doctor.errors import UsageError
 from doctor.smoke.compare.values import Phase, Record, record_of
 
 SCHEMA = "acdoctor.compare.requests/1"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _Key = tuple[Phase, str, int, int]
 
 
@@ -65,7 +66,7 @@ class Journal:
 
     def add(self, record: Record) -> None:
         """Save one request."""
-        line = json.dumps(record.document(), ensure_ascii=False, separators=(",", ":"))
+        line = _ENCODE(record.document())
         with self._lock:
             if not self._file.closed:
                 self._records.append(record)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from doctor.errors import DoctorError
-from doctor.smoke.compare.asking import question_of, record_of_exchange
+from doctor.smoke.compare.asking import Asked, question_of, record_of_exchange
 from doctor.smoke.compare.journal import Journal
 from doctor.smoke.compare.pace import Gate, Outlook, Report, pause_before_retry
 from doctor.smoke.compare.plan import Plan, Turn
@@ -32,6 +32,9 @@ class Asker(Protocol):
 
     def get(self, path: str, *, token: bool = True, base: str = "") -> Reply:
         """What stands at a path below the gateway's root, or below ``base``; never raises for what a service does."""
+
+    def connect(self, count: int, pause: Callable[[], None]) -> None:
+        """Have ``count`` connections open, with a pause before each that is opened; never raises for a service."""
 
 
 class MeasuringStopped(DoctorError):  # noqa: N818 - says what happened
@@ -149,7 +152,8 @@ class Runner:
 
     def _turn(self, turn: Turn, prompts: tuple[Prompt, ...]) -> None:
         """The turn's open prompts, as many under way as its level says."""
-        width = min(turn.level, len(prompts))
+        width, gate = min(turn.level, len(prompts)), self._gates[turn.service]
+        self.clients[turn.service].connect(width, lambda: gate.wait(self._stop))
         if width <= 1:
             for prompt in prompts:
                 self._question(turn, prompt)
@@ -202,7 +206,7 @@ class Runner:
                 return
             record, failure = self._ask(turn.phase, turn.service, prompt, turn.level, attempt)
             again = failure is not None and failure.retry and attempt <= self.plan.terms.retries
-            record = replace(record, last=not again)
+            record = replace(record, last=False) if again else record
             if self._stop.is_set():
                 return  # interrupted: an answer that nobody waited for is not counted
             self.journal.add(record)
@@ -218,9 +222,8 @@ class Runner:
         question = question_of(prompt, self.plan.terms)
         spent = time.thread_time()
         exchange = self.clients[name].ask(question, model=contestant.model, stream=stream)
-        record = record_of_exchange(exchange, phase, contestant, prompt)
         spent = time.thread_time() - spent
-        return replace(record, level=level, attempt=attempt, cpu=round(spent, 6)), exchange.failure
+        return record_of_exchange(exchange, prompt, Asked(phase, name, level, attempt, spent)), exchange.failure
 
     def _watch(self, record: Record, failure: Failure | None) -> None:
         """Stop when a service only fails.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -139,10 +139,10 @@ class Record:
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
-        return {"kind_of_line": "request", **asdict(self)}
+        return {"kind_of_line": "request", **{name: getattr(self, name) for name in _FIELDS}}
 
 
-_FIELDS = frozenset(item.name for item in fields(Record))
+_FIELDS = tuple(item.name for item in fields(Record))
 
 
 def record_of(document: Mapping[str, Any]) -> Record:

@@ -27,9 +27,12 @@ SAME = {
 }
 
 
-def failure_of(row: Row) -> tuple[int | None, Failure | None]:
+def failure_of(row: Row, *, known: bool = False) -> tuple[int | None, Failure | None]:
+    """What becomes of the row's request, as the first of a connection or as one after others (``known``)."""
     with served(arranged(row)) as gateway:
         client = ServiceClient(service_named(row.base(gateway)), row.token, judge=JUDGE)
+        if known:
+            assert client.get("/health", token=False).status == 200
         question = Question(text=QUESTION.text, extra=row.extra)
         for _ in range(row.before):
             client.ask(question, model=MODELS[row.cluster], stream=row.stream)
@@ -55,6 +58,19 @@ def test_a_row_has_its_rule_its_category_and_a_cure(row, outcomes):
     assert failure.sentence
     assert "{" not in failure.sentence
     assert not failure.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_connection_that_stands_changes_nothing(row, outcomes):
+    status, failure = failure_of(row, known=True)
+    first_status, first = outcomes[row.name]
+    assert (status, failure.rule, failure.sentence, failure.kind) == (
+        first_status,
+        first.rule,
+        first.sentence,
+        first.kind,
+    )
+    assert failure.retry == first.retry
 
 
 def test_every_row_has_its_own_sentence(outcomes):

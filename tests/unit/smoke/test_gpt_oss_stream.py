@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.smoke.judging import Answer, Judge
-from doctor.smoke.service_stream import events, read_body, read_stream
+from doctor.smoke.service_events import events
+from doctor.smoke.service_stream import read_body, read_stream
 
 JUDGE = Judge.load()
 QUICK = settings(deadline=None, database=None, max_examples=80)
