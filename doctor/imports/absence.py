@@ -8,6 +8,7 @@ from doctor.imports.finder import Finder
 
 _MOST_FILES = 8000
 _MOST_BYTES = 200_000_000
+_TESTS = frozenset({"test", "tests"})
 
 
 class Absence:
@@ -33,7 +34,16 @@ class Absence:
         text = self._texts[key]
         return text is not None and re.search(rb"\b" + re.escape(name.encode()) + rb"\b", text) is None
 
-    def _read(self, directory: str, *, compiled: bool = True) -> bytes | None:
+    def undefined(self, directory: str, name: str) -> bool:
+        """No Python file below ``directory`` defines the name: no function, no assignment, no import; tests do not count."""
+        key = f"{directory}//code"
+        if key not in self._texts:
+            self._texts[key] = self._read(directory, compiled=False, tests=False)
+        text, word = self._texts[key], re.escape(name.encode())
+        defines = rb"\bdef[ \t]+%s\b|\b%s[ \t]*(?::[^=\n(]+)?=[^=]|\b(?:as|import)\b[^\n#]*\b%s\b" % ((word,) * 3)
+        return text is not None and re.search(defines, text) is None
+
+    def _read(self, directory: str, *, compiled: bool = True, tests: bool = True) -> bytes | None:
         parts: list[bytes] = []
         todo, size, files = [directory], 0, self._finder.files
         while todo:
@@ -49,7 +59,7 @@ class Absence:
                         return None
                     parts.append(data)
                     size += len(data)
-                elif "." not in name and name != "__pycache__":
+                elif "." not in name and name != "__pycache__" and (tests or name not in _TESTS):
                     todo.append(path)
             if size > _MOST_BYTES or len(parts) > _MOST_FILES:
                 return None

@@ -11,6 +11,7 @@ from doctor.imports.classes import (
     is_enum,
     is_open_class,
     is_plain_enum,
+    member,
     public_name,
     resolution_order,
 )
@@ -159,14 +160,6 @@ def _external_attribute(machine: Machine, value: External, name: str) -> Value:
     return External(path) if known is MISSING else known
 
 
-def _member(cls: Class, name: str, value: Value) -> Value:
-    """The member of an enumeration: one object for each value (``enum``: a second name is an alias)."""
-    key = (type(value), value)
-    if key not in cls.members:
-        cls.members[key] = Instance(cls, {"name": name, "value": value, "_name_": name, "_value_": value})
-    return cls.members[key]
-
-
 def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line: int) -> Value:
     if name == "__members__" and is_enum(cls):
         return Dict(
@@ -177,7 +170,7 @@ def _class_attribute(machine: Machine, cls: Class, name: str, frame: Frame, line
         if isinstance(found, Function) and found.kind == "class":
             return Bound(found, cls)
         if const(found) and not name.startswith("_") and is_plain_enum(cls):
-            return _member(cls, name, found)
+            return member(cls, name, found)
         return UNKNOWN if isinstance(found, Function) and found.kind == "property" else found
     if name in {"__name__", "__qualname__"}:
         return cls.name

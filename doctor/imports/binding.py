@@ -8,7 +8,7 @@ from doctor.imports.attributes import set_attribute
 from doctor.imports.expressions import evaluate
 from doctor.imports.lower import Node
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.values import UNKNOWN, Dict, External, List, Value, join
+from doctor.imports.values import UNKNOWN, Dict, External, List, Value, join, known_key
 
 STAR_LIMIT = 20_000
 
@@ -95,7 +95,7 @@ def store_item(holder: Value, key: Value, value: Value, *, uncertain: bool) -> N
     """``holder[key] = value`` on the containers that are modelled."""
     if isinstance(holder, Dict):
         try:
-            if isinstance(key, str | int | tuple | type(None)):
+            if isinstance(key, str | int | type(None)) or (isinstance(key, tuple) and known_key(key)):
                 _store(holder, key, value, uncertain=uncertain)
                 return
         except TypeError:

@@ -121,7 +121,8 @@ def call_function(
     inner = Frame(function.module, names, "function", function.closure, function=function, cls=function.owner)
     outer, machine.base = machine.base, machine.base + frame.maybe
     before, loaded, limit = machine.steps, machine.loaded, machine.limit
-    machine.limit = min(limit, machine.steps + CALL_STEPS)
+    share = (limit - machine.steps) // 2 if machine.calling else CALL_STEPS  # the caller is what is looked at
+    machine.limit = min(limit, machine.steps + share)
     machine.depth += 1
     guards = len(machine.guards)
     function.calls += 1
@@ -130,6 +131,9 @@ def call_function(
     try:
         signal = run_block(machine, body.body, inner)
     except Raised as raised:
+        if machine.calling and (raised.recorded or raised.possible) and raised.failure.root.kind == "raised":
+            del machine.guards[guards:]
+            return UNKNOWN  # what is raised by itself was hardly meant for arguments of which nothing is known
         if raised.recorded or not inner.maybe:
             raise
         del machine.guards[guards:]
@@ -157,11 +161,14 @@ def _result(frame: Frame, signal: str | None) -> Value:
     return value
 
 
-def give_up(_machine: Machine, function: Function, args: list[Value]) -> Value:
-    """A call that is not followed: it may have bound names of its module, or of what it was given."""
+def give_up(machine: Machine, function: Function, args: list[Value]) -> Value:
+    """A call that is not followed: it may have bound names of its module, or of what it was given.
+
+    When nothing really runs (``machine.calling``), what it may bind is asked for each name that is missed (``deferred``).
+    """
     body = function.body if isinstance(function.body, tuple) else function.module.bodies.get(function.body)
     binds = body[3] if isinstance(body, tuple) else body.binds if body is not None else True
-    if binds:
+    if binds and not machine.calling:
         function.module.opened = function.module.opened or f"{function.name}() was not followed"
     for a in args:
         if isinstance(a, Dict):

@@ -107,6 +107,14 @@ def is_plain_enum(cls: Class) -> bool:
     return bool(outside) and known and not own
 
 
+def member(cls: Class, name: str, value: Value) -> Value:
+    """The member of an enumeration: one object for each value (``enum``: a second name is an alias)."""
+    key = (type(value), value)
+    if key not in cls.members:
+        cls.members[key] = Instance(cls, {"name": name, "value": value, "_name_": name, "_value_": value})
+    return cls.members[key]
+
+
 def external_has(path: str, name: str) -> bool:
     """A class of the standard library has the attribute (True where that is not known)."""
     import builtins  # noqa: PLC0415

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from doctor.imports.classes import is_enum, member
 from doctor.imports.failures import Failure, error_class
 from doctor.imports.machine import Frame, Machine
 from doctor.imports.operators import ITEM_LIMIT
-from doctor.imports.values import UNKNOWN, Class, Dict, External, List, Opaque, Set, Value, const, lift
+from doctor.imports.values import (
+    UNKNOWN,
+    Class,
+    Dict,
+    External,
+    Function,
+    List,
+    Opaque,
+    Set,
+    Value,
+    const,
+    known_key,
+    lift,
+)
 
 
 def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:
@@ -23,9 +37,19 @@ def iterate(machine: Machine, value: Value) -> tuple[list[Value], bool]:
         return list(value), True
     if isinstance(value, bytes) and len(value) < ITEM_LIMIT:
         return list(value), True
+    if isinstance(value, Class):
+        return members(value)
     if isinstance(value, Opaque) and value.kind == "range" and len(value.value) <= ITEM_LIMIT:
         return list(value.value), True
     return [], False
+
+
+def members(cls: Class) -> tuple[list[Value], bool]:
+    """What iterating an enumeration gives (``enum``: its members in order, without aliases); nothing of another class."""
+    own = {k: v for k, v in cls.names.items() if not k.startswith("_") and not isinstance(v, Function | Class)}
+    if not is_enum(cls) or cls.opened or not all(const(v) for v in own.values()):
+        return [], False
+    return list(dict.fromkeys(member(cls, name, value) for name, value in own.items())), True
 
 
 def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -> Value:
@@ -60,7 +84,7 @@ def item(machine: Machine, holder: Value, key: Value, frame: Frame, line: int) -
                 _no_key(machine, key, frame, line, "IndexError")
             return holder.items[key]
         if isinstance(holder, Dict):
-            known = const(key) or isinstance(key, tuple)
+            known = const(key) or (isinstance(key, tuple) and known_key(key))
             if known and key not in holder.items and not holder.opened and not frame.maybe:
                 _no_key(machine, key, frame, line)
             return holder.items.get(key, UNKNOWN) if known else UNKNOWN

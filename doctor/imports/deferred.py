@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from doctor.imports.calling import function_body
 from doctor.imports.failures import Failure, Raised
+from doctor.imports.inherited import lost, overrides
 from doctor.imports.machine import CALL_DEPTH, Frame, Machine
-from doctor.imports.signs import overrides, signs
+from doctor.imports.signs import signs
 from doctor.imports.statements import run_block
 from doctor.imports.values import UNKNOWN, Bounded, Class, Instance, Module, Value
 
@@ -85,6 +86,9 @@ def failing_calls(look: Look) -> dict[str, tuple[Failure, ...]]:
                     found.setdefault((failure.root.symbol, failure.root.path), failure)
             for each, opened in standing:
                 each.opened = opened
+        for failure in lost(machine, module, owner, look.owner) if owner else ():
+            if not _is_gated(module, failure, None):
+                found.setdefault((failure.symbol, failure.path), failure)
         for failure in overrides(machine, module, owner, look.owner) if owner else ():
             found.setdefault((failure.symbol, failure.path), failure)
         if found:
@@ -105,9 +109,12 @@ def _counts(failure: Failure, owner: str, owner_of: Callable[[str], str]) -> boo
 
 
 def _is_bound_elsewhere(provider: Module, name: str) -> bool:
-    """An import, function or class of that name stands in the module, indented: on a path that was not taken."""
+    """An import, function, class or global of that name stands in the module, indented: on a path that was not taken."""
     word = re.escape(name.encode())
-    bound = rb"(?m)^[ \t]+(?:[^\n#]*\bimport\b(?:[^\n#(]*|[ \t]*\([^)]*)\b%s\b|(?:def|class)[ \t]+%s\b)" % (word, word)
+    bound = (
+        rb"(?m)^[ \t]+(?:[^\n#]*\bimport\b(?:[^\n#(]*|[ \t]*\([^)]*)\b%s\b|(?:def|class)[ \t]+%s\b|global\b[^\n]*\b%s\b)"
+        % (*(word,) * 3,)
+    )
     return provider.source is not None and re.search(bound, provider.source) is not None
 
 
@@ -185,15 +192,19 @@ _STATE = (
 )  # fmt: skip
 
 
-def _is_gated(module: Module, failure: Failure, undecided: set[tuple[str, int]]) -> bool:
-    """The failing line is behind a test, which the importer could not decide, for a version or an ability."""
+def _is_gated(module: Module, failure: Failure, undecided: set[tuple[str, int]] | None) -> bool:
+    """The failing line is behind a test, which the importer could not decide, for a version or an ability.
+
+    ``undecided``: path and line of such tests; None where none was tried.
+    """
     try:
         tree = ast.parse(module.source or b"")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     line = failure.root.line
     return any(
-        (module.spec.path, at) in undecided and _GATE.search(ast.unparse(test)) for at, test in _tests(tree, line)
+        (undecided is None or (module.spec.path, at) in undecided) and _GATE.search(ast.unparse(test))
+        for at, test in _tests(tree, line)
     )
 
 

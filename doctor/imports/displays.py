@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from doctor.imports.lower import Node
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.values import UNKNOWN, Dict, External, List, Set, Value, const
+from doctor.imports.values import UNKNOWN, Dict, External, List, Set, Value, const, known_key
 
 
 def evaluate_tuple(machine: Machine, node: Node, frame: Frame) -> Value:
@@ -73,7 +73,7 @@ def evaluate_dict(machine: Machine, node: Node, frame: Frame) -> Value:
             continue
         key = evaluate(machine, k, frame)
         try:
-            if const(key) or isinstance(key, tuple | External):
+            if const(key) or isinstance(key, External) or (isinstance(key, tuple) and known_key(key)):
                 out.items[key.path if isinstance(key, External) else key] = value
                 continue
         except TypeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -51,6 +52,8 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
     if value is not MISSING:
         return value
     module = frame.module
+    if machine.calling and frame.kind == "function":
+        _stop_where_nothing_was_imported(name, line, frame)
     if module.opened or frame.kind != "module" or machine.uncertain(frame) or machine.finder.archives:
         return UNKNOWN
     missed = module.optional_names.get(name, "")
@@ -63,12 +66,26 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
     raise machine.fail(failure, error_class("NameError"), frame)
 
 
+def _stop_where_nothing_was_imported(name: str, line: int, frame: Frame) -> None:
+    """A call that uses an optional module which is not there ends here; what stands behind it is not reached."""
+    module = frame.module
+    imported = rb"(?m)^[^\n#]*\bimport\b[^\n#]*\b" + re.escape(name.encode()) + rb"\b"
+    if not module.opened and name not in frame.names and re.search(imported, module.source or b""):
+        failure = Failure(
+            kind="undefined", exception="NameError", message=f"name {name!r} is not defined", symbol=name, provider=module.name,
+            module=module.name, path=module.spec.path, line=line,
+        )  # fmt: skip
+        raise Raised(error_class("NameError"), failure)
+
+
 def _attr(machine: Machine, node: Node, frame: Frame) -> Value:
     from doctor.imports.attributes import get_attribute  # noqa: PLC0415
 
     value = _EXPRESSIONS[node[2][0]](machine, node[2], frame)
     if value is UNKNOWN:
         return UNKNOWN
+    if value is None and machine.calling and node[2][0] == "name":
+        _stop_where_nothing_was_imported(node[2][2], node[1], frame)
     return get_attribute(machine, value, node[3], frame, node[1])
 
 

@@ -47,6 +47,7 @@ class World:
             "standard": surroundings.stdlib_failure,
             "certain": self._absence.certain,
             "unwritten": self._absence.unwritten,
+            "undefined": self._absence.undefined,
             "owner": self._owner,
         }
 
@@ -154,6 +155,12 @@ class NotedAbsence(Absence):
         """As ``Absence.certain``."""
         found = super().certain(directory, name)
         self._journal.note(("certain", directory, name), found)
+        return found
+
+    def undefined(self, directory: str, name: str) -> bool:
+        """As ``Absence.undefined``."""
+        found = super().undefined(directory, name)
+        self._journal.note(("undefined", directory, name), found)
         return found
 
     def unwritten(self, directory: str, name: str) -> bool:

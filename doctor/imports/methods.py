@@ -7,7 +7,7 @@ from typing import Any
 from doctor.imports.containers import iterate
 from doctor.imports.machine import Frame, Machine
 from doctor.imports.operators import ITEM_LIMIT, TEXT_LIMIT, compare, modest_format
-from doctor.imports.values import UNKNOWN, Bound, Dict, List, Opaque, Set, Value, const, lift, plain
+from doctor.imports.values import UNKNOWN, Bound, Dict, List, Opaque, Set, Value, const, known_key, lift, plain
 
 _TEXT_METHODS = frozenset(
     [
@@ -156,7 +156,7 @@ def _dict_method(
         return Dict(dict(items), opened=holder.opened)
     if name in {"get", "setdefault", "pop", "__getitem__"} and args:
         key = args[0]
-        if not const(key) and not isinstance(key, tuple):
+        if not const(key) and not (isinstance(key, tuple) and known_key(key)):
             if name != "get":
                 holder.opened = True
             return UNKNOWN

@@ -63,12 +63,12 @@ def never_given(machine: Machine, value: Instance, name: str) -> bool:
         m.source is not None
         and not re.search(rb"\bsetattr\(|__dict__", m.source)
         and not re.search(rb"\b" + re.escape(name.encode()) + rb"\b", m.source)
-        and machine.absence.unwritten(_package_directory(m), name)
+        and machine.absence.unwritten(package_directory(m), name)
         for m in sources
     )
 
 
-def _package_directory(module: Module) -> str:
+def package_directory(module: Module) -> str:
     """The directory of the module's top-level package (of a single file: a place where only it is)."""
     depth = module.name.count(".") + (1 if module.spec.package else 0)
     path = module.spec.path

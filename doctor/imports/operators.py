@@ -21,6 +21,7 @@ from doctor.imports.values import (
     Set,
     Value,
     const,
+    known_key,
     plain,
 )
 
@@ -169,7 +170,7 @@ def contains(machine: Machine, holder: Value, key: Value) -> bool | None:
         return key in machine.finder.stdlib.builtins
     if isinstance(holder, str) and isinstance(key, str):
         return key in holder
-    if not const(key) and not isinstance(key, tuple):
+    if not const(key) and not (isinstance(key, tuple) and known_key(key)):
         return None
     try:
         if isinstance(holder, Dict | Set):

@@ -7,6 +7,7 @@ joined with what was there, so that later conditions on them are unknown, too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,7 @@ from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bounded, Dict, External, List, Module, truth
 
 _LOOP_LIMIT = 2000
+_SETS_UP = re.compile(r"(?:^|_)(?:init|set_?up|register|install|load|bind|populate|add|define|export)", re.IGNORECASE)
 
 
 def run_block(machine: Machine, body: Iterable[Node], frame: Frame) -> str | None:
@@ -85,9 +87,9 @@ def _expr(machine: Machine, node: Node, frame: Frame) -> None:
 
 
 def _is_compiled_set_up(machine: Machine, call: Node, frame: Frame) -> bool:
-    """``package._C.init()`` for its effect alone, in a module of the same package."""
+    """``package._C.init()`` for its effect alone, in a module of the same package, by a name that promises more names."""
     function = call[2]
-    if function[0] != "attr" or call[3] or call[4]:
+    if function[0] != "attr" or call[3] or call[4] or not _SETS_UP.search(function[3]):
         return False
     holder = evaluate(machine, function[2], frame)
     root = frame.module.name.partition(".")[0]

@@ -181,6 +181,13 @@ def const(value: Value) -> bool:
     return type(value) in _CONSTANTS
 
 
+def known_key(value: Value) -> bool:
+    """Which key of a dict it is can be told: a constant, or a tuple of constants, classes and the like."""
+    if isinstance(value, tuple):
+        return all(known_key(v) for v in value)
+    return const(value) or isinstance(value, Class | Function | Module | External)
+
+
 def plain(value: Value, depth: int = 0) -> Any:
     """The Python object that a fully known value stands for; raises ``ValueError`` when part of it is unknown."""
     if const(value):

@@ -114,7 +114,8 @@ def canonical(name: str) -> str:
 
 
 def _packaging_version(_machine: Machine, module: Module) -> None:
-    if module.name.endswith("packaging.version") and "Version" in module.names:
+    copied = {"VERSION_PATTERN", "InvalidVersion"} <= module.names.keys()  # many packages bring one, by other names
+    if (copied or module.name.endswith("packaging.version")) and "Version" in module.names:
         module.names["parse"] = Native("parse", parse_version)
         module.names["Version"] = Native("Version", parse_version)
     elif "LooseVersion" in module.names and module.name.endswith("distutils.version"):
@@ -154,6 +155,6 @@ def _pkg_resources(_machine: Machine, module: Module) -> None:
 
 
 OVERRIDES = {
-    "version": _packaging_version, "specifiers": _specifiers, "requirements": _requirements, "looseversion": _loose,
+    "version": _packaging_version, "_version": _packaging_version, "_pep440": _packaging_version, "specifiers": _specifiers, "requirements": _requirements, "looseversion": _loose,
     "importlib_metadata": _metadata, "pkg_resources": _pkg_resources,
 }  # fmt: skip
