@@ -10,6 +10,7 @@ from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from doctor.checks.complaints import complained_of
 from doctor.imports.entries import Offer
 from doctor.imports.failures import Failure
 from doctor.imports.owners import Owners
@@ -37,6 +38,7 @@ class Blame:
     declared: str
     standard: str = ""  # what lacks something is this Python itself: its version
     intact: bool = False  # the failing file is as it was published
+    complaint: bool = False  # the importer itself says whom it blames
 
     @property
     def provider_installed(self) -> bool:
@@ -57,9 +59,12 @@ def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
                 provider = importer
             if root.kind == "raised" or importer is provider:
                 importer, path, line = asker, root.site_path, root.site_line
-    name = provider.name if provider is not None else _provider_name(root, importer)
+    blames = complained_of(root, importer, environment) if importer is not None and provider in {None, importer} else ""
+    if blames:
+        provider = environment.distribution(blames)
+    name = blames or (provider.name if provider is not None else _provider_name(root, importer))
     declared = _declares(importer, name, environment)
-    if provider is None:
+    if provider is None and not blames:
         provider = owners.named(name)
     internal = importer is not None and importer is provider
     return Blame(
@@ -72,6 +77,7 @@ def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
         internal=internal,
         declared=declared,
         standard=_standard(root, provider, environment),
+        complaint=bool(blames),
     )
 
 
@@ -176,7 +182,7 @@ def describe(failure: Failure, blamed: Blame, met: tuple[Offer, ...], severity: 
     if (
         not blamed.internal
         and not blamed.standard
-        and (blamed.provider is not None or root.kind not in {"raised", "stdlib"})
+        and (blamed.provider is not None or blamed.complaint or root.kind not in {"raised", "stdlib"})
     ):
         subjects.append(_pin(blamed.provider) or blamed.provider_name)
     return Finding(
@@ -219,7 +225,7 @@ def _headline(root: Failure, blamed: Blame) -> str:
         since = f" (Python {release} removed it)" if release else ""
         return f"{importer} does not work with Python {blamed.standard}: {_lack(root)}{since}"
     if blamed.provider is None:
-        what = root.symbol if root.symbol == provider else f"{root.symbol} of {provider}"
+        what = provider if blamed.complaint or root.symbol == provider else f"{root.symbol} of {provider}"
         return f"{importer} needs {what}, which is not installed"
     if root.kind == "raised":
         return f"{importer} does not work with {provider}: {root.exception}: {_first_line(root.message)}"
@@ -245,7 +251,8 @@ def _first_line(text: str) -> str:
 def _details(failure: Failure, root: Failure, blamed: Blame, met: tuple[Offer, ...]) -> list[str]:
     out = [f"{root.exception}: {_first_line(root.message)}"] if root.message else []
     if failure is not root:
-        out.append(f"the user sees: {failure.exception}: {_first_line(failure.message)}")
+        said = _first_line(failure.message)
+        out.append(f"the user sees: {failure.exception}{': ' if said else ''}{said}")
     if len(met) > 1:
         shown = ", ".join(dict.fromkeys(o.module for o in met[:3]))
         out.append(f"breaks {len(met)} entries: {shown}" + (" ..." if len(met) > 3 else ""))
@@ -273,7 +280,8 @@ def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
             if owner
             else []
         )
-    if blamed.provider is None and root.kind in {"module", "metadata"}:
-        wanted = usual_requirement(root.symbol) or blamed.declared or blamed.provider_name
-        return [Fix(install=(wanted,), safety=Safety.UNSAFE, because=f"it brings {root.symbol}")]
+    if blamed.provider is None and (blamed.complaint or root.kind in {"module", "metadata"}):
+        usual = "" if blamed.complaint else usual_requirement(root.symbol)
+        because = "it asks for it" if blamed.complaint else f"it brings {root.symbol}"
+        return [Fix(install=(usual or blamed.declared or blamed.provider_name,), safety=Safety.UNSAFE, because=because)]
     return []

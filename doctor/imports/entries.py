@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.utils import canonicalize_name
 
 from doctor.model import Distribution, Environment, FileView, RecordedFile
-from doctor.rulebook.names import usual_distribution
+from doctor.rulebook.names import plugin_host, usual_distribution
 
 _SKIPPED = frozenset(
     [
@@ -88,11 +88,12 @@ class Offer:
 def offers(
     environment: Environment, records: Mapping[str, tuple[RecordedFile, ...]], files: FileView
 ) -> tuple[Offer, ...]:
-    """Top-level modules of all distributions and the modules of their console scripts.
+    """Top-level modules of all distributions, the modules of their console scripts, and what programs load when they start.
 
     Distributions that nobody requires come first, so that chains start at what the user asked for.
     """
     required = _required(environment.distributions)
+    installed = {d.name for d in environment.distributions}
     ordered = sorted(
         (d for d in environment.distributions if d.kind != "assumed"), key=lambda d: (d.name in required, d.name)
     )
@@ -104,6 +105,9 @@ def offers(
             wanted = distribution.name not in required
             found.setdefault(name, Offer(module=name, distribution=distribution.name, primary=primary, wanted=wanted))
         for point in distribution.entry_points:
+            host = plugin_host(point.group)
+            if host in installed and host != distribution.name and point.module:
+                found[point.module] = Offer(module=point.module, distribution=distribution.name, primary=True)
             if point.group in {"console_scripts", "gui_scripts"} and point.module:
                 found.setdefault(
                     point.module,

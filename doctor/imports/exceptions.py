@@ -90,7 +90,7 @@ def run_try(machine: Machine, node: Node, frame: Frame) -> str | None:
         machine.guards.append(("try", frame, handlers))
     if final and _leaves(final):
         machine.guards.append(("unknown",))  # return or break in finally swallows what is on its way
-    before = frame.maybe
+    before, doubts = frame.maybe, machine.doubts
     if (
         len(body) > 1
         and any(n[0] in {"import", "from"} for n in body[1:])
@@ -103,7 +103,9 @@ def run_try(machine: Machine, node: Node, frame: Frame) -> str | None:
         finally:
             del machine.guards[depth:]
             frame.maybe = max(before, frame.maybe - 1) if frame.maybe > before and signal is None else frame.maybe
-        if signal == "raise":
+        if machine.doubts > doubts and handlers:
+            signal = _doubtful(machine, (*handlers, (0, None, "", orelse)), signal, frame)
+        elif signal == "raise":
             signal = _maybe_handlers(machine, handlers, frame)
         elif signal is None:
             signal = run_block(machine, orelse, frame)
@@ -136,6 +138,15 @@ def _maybe_handlers(machine: Machine, handlers: tuple[Any, ...], frame: Frame) -
         if handler[2]:
             bind_name(frame, handler[2], UNKNOWN)
         run_maybe(machine, handler[3], frame)
+    return None
+
+
+def _doubtful(machine: Machine, handlers: tuple[Any, ...], signal: str | None, frame: Frame) -> str | None:
+    """A module that the body imports may have raised: the body has run, or a handler; what follows a return is undecided."""
+    _maybe_handlers(machine, handlers, frame)
+    if signal in {"return", "break", "continue"}:
+        frame.maybe += 1
+        frame.returns = frame.returns or signal == "return"
     return None
 
 

@@ -65,8 +65,10 @@ def _run_source(machine: Machine, module: Module, spec: Spec, importer: Frame, l
         if run_block(machine, summary.body, frame) == "raise":
             module.opened = module.opened or "raises what is not known"
     except Raised as raised:
-        if raised.recorded or not frame.maybe:
+        if raised.recorded or (not frame.maybe and machine.believable(raised.failure, raised.cls)):
             raise
+        if not frame.maybe:
+            machine.doubts += 1  # who catches it goes on both ways
         module.opened = module.opened or "what it does could not be decided"
     except Bounded:
         module.opened = "too much to follow"

@@ -111,6 +111,7 @@ class Machine:
         self.program_path = ""
         self.order_known = True  # until an import is passed over because its path is undecided
         self.calling = False  # a function is executed by itself, as if somebody called it (see ``deferred``)
+        self.doubts = 0  # modules that seem to raise what is not believed
         self.undecided: set[tuple[str, int]] = set()  # tests that could not be decided: path and line
         self.entry = ""
         self.absence = Absence(finder)

@@ -24,6 +24,11 @@ def usual_requirement(module: str) -> str:
     return _table("requirements").get(module.partition(".")[0], "")
 
 
+def plugin_host(group: str) -> str:
+    """The distribution whose program loads every entry point of a group when it starts (normalized name); "" for none."""
+    return _table("plugins").get(group, "")
+
+
 @functools.cache
 def _table(name: str) -> Mapping[str, str]:
     path = Path(builtin_directory()) / "names.toml"

@@ -58,7 +58,11 @@ def ours(url: str, model: str, n: int, level: int, place: Path) -> tuple[list, f
     client.close()
     assert all(r.ok for r in records), [r.sentence for r in records if not r.ok]
     share = sum(r.cpu for r in records) / sum(r.seconds for r in records)
-    return [(r.started, r.seconds, r.completion_tokens or 0, r.first_token) for r in records], spent / len(records), share
+    return (
+        [(r.started, r.seconds, r.completion_tokens or 0, r.first_token) for r in records],
+        spent / len(records),
+        share,
+    )
 
 
 def theirs(program: str, url: str, model: str, n: int, level: int, tokenizer: Path, place: Path):
@@ -74,11 +78,18 @@ def theirs(program: str, url: str, model: str, n: int, level: int, tokenizer: Pa
         "extras": {"body": body},
     }
     command = [program, "run", "--backend", json.dumps(backend), "--profile", f"kind=concurrent,streams={level}"]
-    command += ["--constraint", f"kind=max_requests,count={n}", "--data", f"kind=json_file,path={place / 'repeated.jsonl'}"]
+    command += [
+        "--constraint",
+        f"kind=max_requests,count={n}",
+        "--data",
+        f"kind=json_file,path={place / 'repeated.jsonl'}",
+    ]
     command += ["--tokenizer", f"kind=huggingface_auto,model={tokenizer}", "--disable-console"]
     command += ["--output", f"kind=json,path={place / 'guidellm.json'}"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, check=False
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(done.stdout[-3000:] + done.stderr[-3000:])
@@ -121,7 +132,9 @@ def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None
     thread = threading.Thread(target=go_on)
     thread.start()
     try:
-        answers, spent = theirs(chosen.guidellm, url, chosen.model, chosen.count or 60 + 12 * level, level, tokenizer, place)
+        answers, spent = theirs(
+            chosen.guidellm, url, chosen.model, chosen.count or 60 + 12 * level, level, tokenizer, place
+        )
     finally:
         stop.set()
         thread.join()
@@ -129,7 +142,12 @@ def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None
     inside = [a for run, _, _ in mine for a in run if begin <= a[0] and a[0] + a[1] <= end]
     cpu = statistics.median(cpu for _, cpu, _ in mine)
     share = statistics.median(share for _, _, share in mine)
-    tell(level, inside, answers, f"{cpu * 1000:.2f} ms a request ({share:.3%} of the latency), guidellm {spent * 1000:.0f} ms")
+    tell(
+        level,
+        inside,
+        answers,
+        f"{cpu * 1000:.2f} ms a request ({share:.3%} of the latency), guidellm {spent * 1000:.0f} ms",
+    )
 
 
 def tell(level: int, ours_: list, theirs_: list, cpu: str) -> None:

@@ -59,13 +59,16 @@ def judged(document) -> int:
         "Sophia's stream is seen to be bundled": "sophia" in document["incomparable"],
         "Metis' stream is not": "metis" not in document["incomparable"],
         "no difference in latency is claimed": not claims,
-        "Metis' own numbers": {"total_latency", "time_to_first_token"} <= {n["name"] for n in services["metis"]["own_numbers"]},
+        "Metis' own numbers": {"total_latency", "time_to_first_token"}
+        <= {n["name"] for n in services["metis"]["own_numbers"]},
         "Sophia's own numbers": "response_time" in {n["name"] for n in services["sophia"]["own_numbers"]},
     }
     for what, yes in held.items():
         print(f"{'holds    ' if yes else 'DOES NOT '}  {what}")
     shares = {name: s["stream"]["quick_share"] for name, s in services.items()}
-    print(f"gaps below 2 ms in the streams: {shares}; CPU {document['cpu_seconds_per_request'] * 1000:.2f} ms a request")
+    print(
+        f"gaps below 2 ms in the streams: {shares}; CPU {document['cpu_seconds_per_request'] * 1000:.2f} ms a request"
+    )
     return 0 if all(held.values()) else 1
 
 

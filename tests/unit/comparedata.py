@@ -13,9 +13,7 @@ LENGTH, LENGTH_NOISE, SPEED_NOISE, STALLS = 0.7, 0.15, 0.12, 0.04
 
 
 def paper_plan(n: int, levels: tuple[int, ...] = (1,)) -> Plan:
-    prompts = tuple(
-        Prompt(row=row, text=f"q{row}", answers=("1",), kind="number") for row in range(n * len(levels))
-    )
+    prompts = tuple(Prompt(row=row, text=f"q{row}", answers=("1",), kind="number") for row in range(n * len(levels)))
     terms = Terms(levels=levels, plain=0, warm_up=0)
     services = [Contestant(name=name, title=name, base=f"http://{name}/v1", root="", model="m") for name in "ab"]
     return make_plan(services, PromptSet(name="paper", prompts=prompts), n, terms)

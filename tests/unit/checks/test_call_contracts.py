@@ -14,6 +14,22 @@ def dump(value, *, indent=0):
     return value
 def anything(**options):
     return options
+def bind():
+    global late
+    late = 1
+def strict(value):
+    if not isinstance(value, Client):
+        raise ValueError("not a client")
+def deep(value):
+    global _depth
+    _depth = value
+    return deeper(value) + deeper(value)
+def deeper(value):
+    return deepest(value) + deepest(value)
+def deepest(value):
+    for _ in range(300):
+        value = [value, value]
+    return deep(value)
 class Client:
     def __init__(self, base=None, *, timeout=1):
         self.base = base
@@ -53,6 +69,15 @@ BROKEN = {
     "a method of an object with a name": (
         "import provider\ndef f():\n    c = provider.Client('x')\n    return c.vanished()\n", "provider.Client.vanished", 4,
     ),
+    "a method that its base no longer has": (
+        "import provider\nclass C(provider.Client):\n    def f(self):\n        return self._vanished()\n", "provider.Client._vanished", 4,
+    ),
+    "behind a call that goes too deep": (
+        "import provider\ndef f(x):\n    provider.deep(x)\n    return provider.gone\n", "provider.gone", 4,
+    ),
+    "behind a call that refuses what it is given": (
+        "import provider\ndef f(x):\n    provider.strict(x)\n    return provider.gone\n", "provider.gone", 4,
+    ),
     "inside a nested function": (
         "import provider\ndef f():\n    def g():\n        return provider.gone\n    return g()\n", "provider.gone", 4,
     ),
@@ -88,6 +113,16 @@ FINE = {
     "set by somebody": "import provider\nprovider.gone = 1\ndef f():\n    return provider.gone\n",
     "a name in a comment": "import provider\ndef f():\n    # provider.gone\n    return 'provider.gone'\n",
     "a local name": "import provider\ndef f(provider):\n    return provider.gone\n",
+    "a method that a sibling of its own package brings": (
+        "import provider\nclass C(provider.Client):\n    def f(self):\n        return self._brought()\nclass D(C):\n    def _brought(self):\n        return 1\n"
+    ),
+    "a method that is asked for first": (
+        "import provider\nclass C(provider.Client):\n    def f(self):\n        return self._vanished() if hasattr(self, '_vanished') else 1\n"
+    ),
+    "a use behind one of an optional module that is not there": (
+        "import provider\ntry:\n    import optional\nexcept ImportError:\n    optional = None\ndef f():\n    optional.begin()\n    return provider.gone\n"
+    ),
+    "a global that a function of the provider binds": "import provider\ndef f():\n    return provider.late\n",
     "a submodule that is there": "import provider\ndef f():\n    import provider.sub\n    return provider.sub\n",
     "a submodule that others import": "import provider\ndef f():\n    return provider.sub\n",
 }
@@ -141,3 +176,20 @@ def test_a_probe_leaves_no_trace(patient):
         "    os.environ['X'] = '1'\n    provider.gone\ndef b():\n    provider.lost\n"
     )
     assert {f.symbol for f in told(patient, body)} == {"provider.gone", "provider.lost"}
+
+
+def test_what_comes_with_a_requirement_counts_as_required(patient):
+    patient.install("between==1.0", {"between/__init__.py": ""}, ["provider"])
+    (finding,) = told(patient, BROKEN["an attribute"][0], requires=("between",))
+    assert finding.severity is Severity.WARNING
+
+
+def test_names_that_an_enumeration_gives_a_module_are_known(patient):
+    module = (
+        PROVIDER
+        + "import enum\nclass Size(enum.IntEnum):\n    SMALL = 0\n    LARGE = 1\n"
+        + "for item in Size:\n    setattr(sys.modules[__name__], item.name, item.value)\n"
+    )
+    body = "import provider\ndef f():\n    return provider.SMALL\ndef g():\n    return provider.HUGE\n"
+    (finding,) = told(patient, body, **{"provider/__init__.py": module})
+    assert finding.symbol == "provider.HUGE"

@@ -308,3 +308,42 @@ def test_a_name_that_is_no_module_gets_an_answer(broken, tmp_path):
         assert done.returncode in {0, 1, 2}, (name, done)
         assert "Traceback" not in done.stderr
         assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_package_that_blames_another_in_its_own_words(patient):
+    """The exception is raised in the importer's file; the two that do not fit are told all the same."""
+    patient.install("numerics==1.26.4", {"numerics/__init__.py": "__version__ = '1.26.4'\n"})
+    check_version = (
+        "import numerics\nif tuple(int(p) for p in numerics.__version__.split('.')) < (2, 0, 2):\n"
+        "    raise ImportError(f'Please upgrade numerics to >= 2.0.2; it is {numerics.__version__}.')\n"
+    )
+    patient.install("frames==3.0", {"frames/__init__.py": check_version}, ["numerics>=2.0.2"])
+    (finding,) = found(patient)
+    assert finding.severity is Severity.ERROR
+    assert finding.subjects == ("frames==3.0", "numerics==1.26.4")
+    assert "Please upgrade numerics" in finding.message
+
+
+def test_a_package_that_asks_for_what_is_not_there(patient):
+    text = (
+        "try:\n    import extra_part\nexcept ImportError:\n    extra_part = None\n"
+        "if extra_part is None:\n    raise ImportError('frames needs extra-part to be installed')\n"
+    )
+    patient.install("frames==3.0", {"frames/__init__.py": text}, ['extra-part>=2; extra == "all"'])
+    (finding,) = found(patient)
+    assert finding.severity is Severity.ERROR
+    assert finding.subjects == ("frames==3.0", "extra-part")
+    assert finding.fixes[0].install == ("extra-part",)
+
+
+def test_what_a_program_loads_when_it_starts_is_an_entry(patient):
+    """Every run of pytest imports the modules of its plugins."""
+    provider(patient)
+    points = {"entry_points.txt": "[pytest11]\nuser = user._plugin\n"}
+    files = {"user/__init__.py": "", "user/_plugin.py": "from provider import gone\n"}
+    patient.install("user==2.0", files, ["provider"], points)
+    assert found(patient) == []
+    patient.install("pytest==9.0", {"pytest/__init__.py": ""})
+    (finding,) = found(patient)
+    assert finding.severity is Severity.ERROR
+    assert finding.chain[0] == "user._plugin"

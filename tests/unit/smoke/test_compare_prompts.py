@@ -47,7 +47,9 @@ def test_every_kind_of_file_gives_the_same_prompts(tmp_path, name):
     assert len(found.prompts) == 5
     assert found.fingerprint == chosen(write(tmp_path / "b.jsonl")).fingerprint
     for prompt in found.prompts:
-        assert prompt == Prompt(row=prompt.row, text=f"What is {prompt.row} + 1?", answers=(str(prompt.row + 1),), kind="number")
+        assert prompt == Prompt(
+            row=prompt.row, text=f"What is {prompt.row} + 1?", answers=(str(prompt.row + 1),), kind="number"
+        )
     assert "'question' (guessed by its name)" in found.chosen
 
 
@@ -138,7 +140,12 @@ def write_lines(tmp_path, rows):
     [
         ({"question": "2+2?", "answer": "2 and 2 is 4.\n#### 4"}, "2+2?", ("4",), "number"),
         ({"question": "How much?", "answer": "#### 1,234.50"}, "How much?", ("1234.5",), "number"),
-        ({"question": "Who?", "answers": {"text": ["Ann", "Ann B."], "answer_start": [1, 2]}}, "Who?", ("Ann", "Ann B."), "phrase"),
+        (
+            {"question": "Who?", "answers": {"text": ["Ann", "Ann B."], "answer_start": [1, 2]}},
+            "Who?",
+            ("Ann", "Ann B."),
+            "phrase",
+        ),
         ({"question": "Capital?", "answer": "Paris"}, "Capital?", ("Paris",), "phrase"),
         ({"article": "Long text", "highlights": "a b c d e f g h"}, "Long text", (), ""),
         ({"instruction": "Do it", "output": ""}, "Do it", (), ""),
@@ -217,9 +224,14 @@ def test_services_take_turns_on_the_same_prompts():
     together = [turn for turn in plan.turns if turn.level == 2]
     assert [len(turn.prompts) for turn in together] == [4, 4, 4, 4]
     for level in (1, 2):
-        asked = {s: [p for t in plan.turns if (t.service, t.level) == (s, level) for p in t.prompts] for s in ("metis", "sophia")}
+        asked = {
+            s: [p for t in plan.turns if (t.service, t.level) == (s, level) for p in t.prompts]
+            for s in ("metis", "sophia")
+        }
         assert sorted(p.row for p in asked["metis"]) == sorted(p.row for p in asked["sophia"])
-    used = [p.row for turn in plan.turns if turn.service == "metis" for p in turn.prompts] + [p.row for p in plan.warm_up]
+    used = [p.row for turn in plan.turns if turn.service == "metis" for p in turn.prompts] + [
+        p.row for p in plan.warm_up
+    ]
     assert len(used) == len(set(used)) == 8 + 8 + 3 + 2
     assert not plan.reused
     assert plan.requests == 2 * (8 + 8 + 3)
@@ -229,7 +241,12 @@ def test_a_small_data_set_is_used_again_and_that_is_said():
     plan = make_plan(services(), prompt_set(5), 8, Terms(levels=(1, 2), plain=3, warm_up=2))
     assert plan.reused
     for level in (1, 2):
-        rows = [p.row for t in plan.turns if (t.service, t.level, t.phase) == ("metis", level, Phase.MEASURE) for p in t.prompts]
+        rows = [
+            p.row
+            for t in plan.turns
+            if (t.service, t.level, t.phase) == ("metis", level, Phase.MEASURE)
+            for p in t.prompts
+        ]
         assert sorted(rows) == [0, 1, 2, 3, 4]
 
 
@@ -245,7 +262,9 @@ def test_the_export_holds_the_prompts_and_commands_without_a_token(tmp_path):
         (tmp_path / program).write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
         (tmp_path / program).chmod(0o755)
     environment = {"PATH": str(tmp_path), "TOKEN": "se cret'\"$"}
-    run = subprocess.run(["/bin/sh", "-eu", files[2]], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        ["/bin/sh", "-eu", files[2]], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     words = [json.loads(line) for line in run.stdout.splitlines()]
     assert [w[w.index("--api-key") + 1] for w in words if "--api-key" in w] == [environment["TOKEN"]] * 4
     assert all('"max_tokens": 512' in w[w.index("--backend") + 1] for w in words if "--backend" in w)

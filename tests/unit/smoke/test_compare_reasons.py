@@ -34,7 +34,9 @@ def test_a_difference_of_speed_is_called_one_of_speed():
     assert latency.startswith("b takes 1.")
     assert "difference in latency is one of speed" in said(found, "length")[0]
     assert any("of the chips" in s or "about the chips" in s for s in said(found, "hardware", Weight.OPEN))
-    assert "hardware, precision, parallelism and serving software act together" in said(found, "hardware", Weight.HINT)[0]
+    assert (
+        "hardware, precision, parallelism and serving software act together" in said(found, "hardware", Weight.HINT)[0]
+    )
 
 
 def test_a_difference_of_length_is_not_called_one_of_speed():
@@ -47,7 +49,11 @@ def test_a_difference_of_length_is_not_called_one_of_speed():
 
 def test_alike_services_differ_in_nothing_and_the_limit_of_sight_is_told():
     found = report()
-    assert not [r for r in remarks(found) if r.weight is Weight.SHOWN and r.topic in ("latency", "rate", "tokens", "ttft", "right")]
+    assert not [
+        r
+        for r in remarks(found)
+        if r.weight is Weight.SHOWN and r.topic in ("latency", "rate", "tokens", "ttft", "right")
+    ]
     assert "would mostly have been seen" in said(found, "latency", Weight.OPEN)[0]
 
 
@@ -166,7 +172,9 @@ def test_nothing_measured_and_one_service_alone_are_shown_too():
     assert "Nothing was measured yet" in render_compare(empty, Page())
     json.loads(render_compare_json(empty))
     assert "</html>" in render_compare_html(empty)
-    alone = analyse(replace(plan, contestants=plan.contestants[:1]), [r for r in paper_records(plan, 1) if r.service == "a"])
+    alone = analyse(
+        replace(plan, contestants=plan.contestants[:1]), [r for r in paper_records(plan, 1) if r.service == "a"]
+    )
     assert alone.comparisons == ()
     assert "</svg>" in render_compare_html(alone)
 
@@ -176,7 +184,10 @@ def test_screens_fit_and_hostile_names_are_harmless(width):
     plan = paper_plan(12, (1, 4))
     evil = "x\x1b]0;owned\x07<script>alert(1)</script>"
     contestants = tuple(replace(c, title=evil, model=evil) for c in plan.contestants)
-    found = analyse(replace(plan, contestants=contestants, prompts=replace(plan.prompts, name=evil, chosen=evil)), paper_records(plan, 1))
+    found = analyse(
+        replace(plan, contestants=contestants, prompts=replace(plan.prompts, name=evil, chosen=evil)),
+        paper_records(plan, 1),
+    )
     screen, page = render_compare(found, Page(width=width)), render_compare_html(found)
     assert "\x1b" not in screen + page
     assert "<script" not in page

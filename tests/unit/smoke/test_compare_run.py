@@ -98,9 +98,13 @@ def test_what_was_sent_is_the_same_for_both(gateway, place):
     metis, sophia = (cluster.models[name].peer.asked for cluster, name in (
         (gateway.clusters["metis"], "gpt-oss-120b"), (gateway.clusters["sophia"], "openai/gpt-oss-120b")))  # fmt: skip
     assert len(metis) == len(sophia) == 1 + 1 + 8
-    without_model = [sorted(json.dumps({**body, "model": ""}, sort_keys=True) for body in asked) for asked in (metis, sophia)]
+    without_model = [
+        sorted(json.dumps({**body, "model": ""}, sort_keys=True) for body in asked) for asked in (metis, sophia)
+    ]
     assert without_model[0] == without_model[1]
-    assert {(b["seed"], b["temperature"], b["reasoning_effort"], b["max_tokens"]) for b in metis} == {(7, 0.5, "medium", 512)}
+    assert {(b["seed"], b["temperature"], b["reasoning_effort"], b["max_tokens"]) for b in metis} == {
+        (7, 0.5, "medium", 512)
+    }
     assert len({b["messages"][0]["content"] for b in metis}) == 10, "no prompt twice while the data set has enough"
 
 
@@ -130,7 +134,9 @@ def test_interrupted_by_ctrl_c_it_goes_on(gateway, place):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         time.sleep(0.05)
-        if (place / "run" / "requests.jsonl").exists() and len([r for r in records(place) if r["phase"] == "measure"]) >= 5:
+        if (place / "run" / "requests.jsonl").exists() and len(
+            [r for r in records(place) if r["phase"] == "measure"]
+        ) >= 5:
             break
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
@@ -292,7 +298,14 @@ def test_one_token_is_not_shown_to_two_hosts(gateway, place):
     assert done.returncode == 2
     assert "One token would be sent to" in done.stderr
     mine = f"{gateway.base('metis')}=A_TOKEN"
-    away = ["--services", f"{gateway.base('metis')},http://127.0.0.1:9/v1", "--token-env", mine, "--model", "gpt-oss-120b"]
+    away = [
+        "--services",
+        f"{gateway.base('metis')},http://127.0.0.1:9/v1",
+        "--token-env",
+        mine,
+        "--model",
+        "gpt-oss-120b",
+    ]
     line = [sys.executable, "-m", "doctor", "compare", "gpt-oss", "--dataset", "sums.jsonl", *away]
     done = subprocess.run(line, cwd=place, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
