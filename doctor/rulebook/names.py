@@ -25,7 +25,7 @@ def usual_requirement(module: str) -> str:
 
 
 def plugin_host(group: str) -> str:
-    """The distribution whose program loads every entry point of a group when it starts (normalized name); "" for none."""
+    """The distribution whose program loads every entry point of a group when it starts, or ""."""
     return _table("plugins").get(group, "")
 
 
