@@ -280,8 +280,8 @@ def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
             if owner
             else []
         )
-    if blamed.provider is None and (blamed.complaint or root.kind in {"module", "metadata"}):
-        usual = "" if blamed.complaint else usual_requirement(root.symbol)
+    usual = "" if blamed.complaint or root.kind != "module" else usual_requirement(root.symbol)
+    if usual or (blamed.provider is None and (blamed.complaint or root.kind in {"module", "metadata"})):
         because = "it asks for it" if blamed.complaint else f"it brings {root.symbol}"
         return [Fix(install=(usual or blamed.declared or blamed.provider_name,), safety=Safety.UNSAFE, because=because)]
     return []

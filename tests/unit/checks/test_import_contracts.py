@@ -138,6 +138,14 @@ def test_what_the_newest_release_dropped_is_asked_for_by_version(patient):
     assert contract.fixes[0].install == ("setuptools<82",)
 
 
+def test_what_the_installed_release_dropped_is_asked_for_by_version(patient):
+    patient.install("setuptools==84.0.0", {"setuptools/__init__.py": ""})
+    patient.install("user==2.0", {"user/__init__.py": "import pkg_resources\n"}, ["setuptools"])
+    contract = next(f for f in found(patient) if f.symbol == "pkg_resources")
+    assert contract.subjects == ("user==2.0", "setuptools==84.0.0")
+    assert contract.fixes[0].install == ("setuptools<82",)
+
+
 def test_guarded_and_unreached_breaks_are_silent(patient):
     provider(patient)
     files = {
