@@ -91,11 +91,7 @@ def run_try(machine: Machine, node: Node, frame: Frame) -> str | None:
     if final and _leaves(final):
         machine.guards.append(("unknown",))  # return or break in finally swallows what is on its way
     before, doubts = frame.maybe, machine.doubts
-    if (
-        len(body) > 1
-        and any(n[0] in {"import", "from"} for n in body[1:])
-        and machine.caught(error_class("ImportError")) is False
-    ):
+    if _imports_late(body) and machine.caught(error_class("ImportError")) is False:
         frame.maybe += 1  # an exception of another kind may leave the body before it comes to the import
     try:
         try:
@@ -122,6 +118,13 @@ def run_try(machine: Machine, node: Node, frame: Frame) -> str | None:
         if final:
             run_block(machine, final, frame)
     return signal
+
+
+def _imports_late(body: tuple[Node, ...]) -> bool:
+    """An import comes behind a statement that may raise something else."""
+    kinds = [n[0] for n in body]
+    first = next((i for i, kind in enumerate(kinds) if kind not in {"import", "from", "def"}), len(kinds))
+    return any(kind in {"import", "from"} for kind in kinds[first:])
 
 
 def _leaves(body: tuple[Node, ...]) -> bool:
