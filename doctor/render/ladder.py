@@ -105,8 +105,9 @@ def _end(ladder: Ladder, page: Page) -> Iterator[Row]:
         yield Row()
     failed = ladder.failed
     if failed:
-        more = f" and {counted(len(failed) - 1, 'more rung')} failed, too" if len(failed) > 1 else ""
-        yield from _lines(f"{page.symbol('error')} {ladder.name} does not work: {failed[0].title}{more}", page, "error")
+        *others, last = [rung.title for rung in failed]
+        names = f"{', '.join(others)} and {last}" if others else last
+        yield from _lines(f"{page.symbol('error')} {ladder.name} does not work: {names} failed", page, "error")
         return
     undecided = [rung for rung in ladder.rungs if rung.verdict is Verdict.UNDECIDED]
     if undecided or not passed:

@@ -1,10 +1,12 @@
-"""What measuring costs, and whether it agrees with guidellm: the same server, the same prompts, at the same time.
+"""What measuring costs, and whether it agrees with guidellm: the same server, the same prompts, at the same time or by turns.
 
     python -m tests.real.compare_overhead FOLDER --guidellm PROGRAM [--url URL] [--model NAME] [--levels 1,16] [--n 32] [--count 100]
+        [--pairs 6]
 
 FOLDER is that of tests/real/gptoss_server.py; its real gpt-oss is served for the time of the run, unless ``--url`` names a
 server (guidellm's own mock server, say, whose answers take a fixed time). ``PROGRAM`` is the ``guidellm`` of an environment
-of its own. Both ask at the same time; only what ours asked while guidellm measured is compared with it.
+of its own. Both ask at the same time; only what ours asked while guidellm measured is compared with it. With ``--pairs`` they
+ask by turns, the one that begins alternating: each pair gives one ratio, so that what else the machine does cancels.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -112,12 +115,51 @@ def main() -> None:
     parser.add_argument("--levels", default="1,16")
     parser.add_argument("--n", type=int, default=32, help="prompts of a run of ours")
     parser.add_argument("--count", type=int, default=0, help="requests of guidellm")
+    parser.add_argument("--pairs", type=int, default=0, help="by turns, that many of each; --n requests a turn")
     chosen = parser.parse_args()
     server = contextlib.nullcontext(chosen.url) if chosen.url else serving(chosen.folder)
     with server as url, tempfile.TemporaryDirectory() as temporary:
         place, tokenizer = Path(temporary), chosen.folder.resolve() / "models" / NAME
         for level in map(int, chosen.levels.split(",")):
-            together(chosen, url, level, tokenizer, place)
+            (by_turns if chosen.pairs else together)(chosen, url, level, tokenizer, place)
+
+
+def by_turns(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None:
+    """Ours, theirs, theirs, ours ...: the ratio of each pair, their median with a bootstrap interval, and our CPU."""
+    ours(url, chosen.model, chosen.n, level, place)  # the server has answered, and the prompts are exported
+    ratios, cpus, shares = [], [], []
+    for number in range(chosen.pairs):
+        found = {}
+        for whose in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
+            if whose == "ours":
+                found[whose], cpu, share = ours(url, chosen.model, chosen.n, level, place)
+                cpus.append(cpu * 1000)
+                shares.append(share)
+            else:
+                found[whose], _ = theirs(chosen.guidellm, url, chosen.model, chosen.n, level, tokenizer, place)
+        mine, other = (numbers_of(found[whose]) for whose in ("ours", "theirs"))
+        ratios.append([a / b for a, b in zip(mine, other, strict=True)])
+        told = ", ".join(f"{a:.4f}/{b:.4f}" for a, b in zip(mine, other, strict=True))
+        print(f"{level:3} under way  pair {number + 1}: {told} (load {os.getloadavg()[0]:.0f})", flush=True)
+    for name, column in zip(("median latency", "mean latency", "tok/s", "TTFT"), zip(*ratios, strict=True), strict=True):
+        draws = sorted(statistics.median(random.choices(column, k=len(column))) for _ in range(4000))
+        low, high = draws[100], draws[-101]
+        print(f"{level:3} under way  ours / guidellm, {name}: {statistics.median(column):.4f} ({low:.4f} to {high:.4f})")
+    print(
+        f"{level:3} under way  CPU of the process a request: median {statistics.median(cpus):.2f}, worst {max(cpus):.2f} ms; "
+        f"{statistics.median(shares):.3%} of the latency, worst {max(shares):.3%}",
+        flush=True,
+    )
+
+
+def numbers_of(answers: list) -> tuple[float, float, float, float]:
+    seconds = [a[1] for a in answers]
+    return (
+        statistics.median(seconds),
+        statistics.mean(seconds),
+        statistics.median(a[2] / a[1] for a in answers),
+        statistics.median(a[3] for a in answers if a[3]),
+    )
 
 
 def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None:
@@ -153,13 +195,7 @@ def together(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None
 def tell(level: int, ours_: list, theirs_: list, cpu: str) -> None:
     numbers = []
     for name, answers in (("ours", ours_), ("guidellm", theirs_)):
-        seconds = [a[1] for a in answers]
-        found = (
-            statistics.median(seconds),
-            statistics.mean(seconds),
-            statistics.median(a[2] / a[1] for a in answers),
-            statistics.median(a[3] for a in answers if a[3]),
-        )
+        found = numbers_of(answers)
         numbers.append(found)
         print(
             f"{level:3} under way  {name:9} {len(answers):4} answers  median {found[0]:.4f} s  mean {found[1]:.4f} s  "

@@ -58,7 +58,8 @@ def enter(named: Sequence[str], entry: Entry) -> list[Entrant]:
             limits=entry.limits,
             offline=entry.offline,
         )
-        model = _model(service, client, entry.models.get(text, entry.models.get("", "")))
+        option = f"--model {text}=" if len(named) > 1 else "--model "
+        model = _model(service, client, entry.models.get(text, entry.models.get("", "")), option)
         contestant = _contestant(name, service, model)
         entrants.append(Entrant(contestant=contestant, client=client, context=service.context))
     return entrants
@@ -111,18 +112,22 @@ def _contestant(name: str, service: Service, model: str) -> Contestant:
     )
 
 
-def _model(service: Service, client: ServiceClient, wanted: str) -> str:
-    """The model to ask; one that the user names is taken from a server that lists none."""
+def _model(service: Service, client: ServiceClient, wanted: str, option: str) -> str:
+    """The model to ask; one that the user names (by ``option``) is taken from a server that lists none."""
     reply = client.get("/list-endpoints") if service.root else client.get("/models", base=service.base)
     catalogue = read_list_endpoints(reply.data, service.cluster) if service.root else read_models(reply.data)
     if catalogue is None or not catalogue.models:
         if wanted:
             return wanted
-        why = f": {reply.failure.sentence}" if reply.failure else ""
-        raise NoModelError(f"{service.title} does not list its models{why}. Name one: --model {service.name}=NAME.")
+        failure = reply.failure
+        if failure and failure.kind == "network":  # a name would not help
+            cure = failure.cures[0].rstrip(".") if failure.cures else "Look at the network"
+            raise NoModelError(f"{service.title} cannot be asked: {failure.sentence}. {cure[:1].upper()}{cure[1:]}.")
+        why = f": {failure.sentence}" if failure else ""
+        raise NoModelError(f"{service.title} does not list its models{why}. Name one: {option}NAME.")
     choice = choose_model(service, wanted, catalogue)
     if not choice.model:
-        cure = choice.cures[0].replace("--model ", f"--model {service.name}=") if choice.cures else ""
+        cure = choice.cures[0].replace("--model ", option) if choice.cures else ""
         raise NoModelError(f"{choice.sentence}. {cure}".strip())
     return choice.model
 

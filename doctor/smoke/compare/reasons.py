@@ -91,7 +91,10 @@ def _counted(counted: Counted) -> Iterator[Remark]:
     word = "right" if counted.what == "right" else "valid"
     if counted.what == "valid" and not uneven:
         return
-    numbers = f"only {first} {counted.only_first}, only {other} {counted.only_other} of {counted.pairs} prompts"
+    numbers = (
+        f"of {counted.pairs} prompts, {first} alone was {word} on {counted.only_first}, "
+        f"{other} alone on {counted.only_other}"
+    )
     if counted.claimed:
         better = first if counted.only_first > counted.only_other else other
         sentence = f"{better} gave {word} answers more often ({numbers})"

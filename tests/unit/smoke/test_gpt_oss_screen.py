@@ -62,7 +62,7 @@ def test_a_wrong_name_is_the_rung_on_which_it_ends(capfd):
     assert code == 1
     assert "was renamed" in out
     assert "next  --model gpt-oss-120b\n" in out
-    assert out.endswith("✗ gpt-oss does not work: model name\n")
+    assert out.endswith("✗ gpt-oss does not work: model name failed\n")
     assert asked == []
 
 
