@@ -42,7 +42,7 @@ from doctor.render.text import render_text
     "--confirm", is_flag=True, help="Also run each failing import, with limits, in the patient's interpreter."
 )
 @click.option("--ask-index", is_flag=True, help="Ask the package index which versions have what is missing.")
-@click.option("--fresh", is_flag=True, help="Examine again, even if nothing has changed since the last time.")
+@click.option("--fresh", is_flag=True, help="Examine again, with nothing that earlier examinations found out.")
 @click.option("--snapshot", metavar="FILE", default="", help="Examine what `acdoctor snapshot` saved elsewhere.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("-o", "--output", metavar="FILE", default="", help="Write the report to FILE.")
