@@ -9,6 +9,8 @@ row's Python and the wheels of its pins, read where they lie (by ranges), nothin
 The rows are of Python 3.6 and 3.7, which the doctor itself refuses: here its probe is made to speak their syntax.
 ``pip freeze`` leaves some out that conda, in which the rows were made, puts into every environment: they are put in.
 
+What has no wheel (an old ``html5lib``, a project's own) is assumed: it is there, and its names are not known.
+
 Compiled code is not looked at (its checks would unpack gigabytes of wheels that nobody installs), so rows about its
 symbols are unseen.
 
@@ -194,7 +196,8 @@ def judge(row: dict, bench: Bench) -> dict:
     after, absent = bench.built(row, empty)
     program = bench.work / "entry.py"
     program.write_text(statement.strip() + "\n")
-    options = Options(stack="none", entries=(str(program),))
+    assumed = {canonicalize_name(p.partition("==")[0]): p.partition("==")[2] or "0" for p in absent}
+    options = Options(stack="none", entries=(str(program),), assumed=assumed)
     report = examine_environment(after.environment, after.files, bench.rulebook, options)
     found_errors = [f for f in report.findings if f.severity is Severity.ERROR]
     said |= {"absent": absent, "errors": [f.message for f in found_errors][:4], "statement": statement.strip()}
@@ -203,7 +206,7 @@ def judge(row: dict, bench: Bench) -> dict:
     target = f"{canonicalize_name(row['target']['dist'])}=={row['target']['version']}"
     scene = Scene(
         report=report,
-        environment=after.environment,
+        environment=report.environment or after.environment,
         files=after.files,
         records=Records(after.environment, after.files),
         rulebook=bench.rulebook,
