@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from doctor.index.index import Candidate
 from doctor.model import Change, Evidence, Finding, Fix, Safety
 from doctor.planned.removal import immovable
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import as_installers, is_downgrade, level, minor_releases, nearest
+from doctor.repair.order import MAJOR, as_installers, is_downgrade, level, minor_releases, nearest
 from doctor.repair.promise import promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
@@ -205,15 +207,21 @@ def _admits(text: str, candidate: str) -> bool:
 
 
 def _other_versions(names: list[str], scene: Scene, base: Target) -> list[list[Candidate]]:
-    """Other versions of the one that breaks and of what it lacks, minor release by minor release, nearest first."""
+    """Other versions of the one that breaks and of what it lacks, minor release by minor release, nearest first.
+
+    Of other major releases first the nearest version of each, then the next of each: they differ most between them.
+    """
     environment = scene.after(base).environment
-    found: list[tuple[tuple[int, bool, int, int], list[Candidate]]] = []
+    found: list[tuple[tuple[int, bool, int, int, int], list[Candidate]]] = []
     for place, name in enumerate(dict.fromkeys(names)):
         installed = environment.distribution(name)
         if installed is None:
             continue
+        before: Counter[tuple[int, int]] = Counter()
         for number, release in enumerate(minor_releases(scene.candidates(name), installed.version, FAR)):
             change = Change(name=name, before=installed.version, after=release[0].version)
-            cost = (level(installed.version, release[0].version), is_downgrade(change), number, place)
-            found.append((cost, release))
+            far, new = level(installed.version, release[0].version), Version(release[0].version)
+            nth = before[new.epoch, new.major] if far == MAJOR else 0
+            before[new.epoch, new.major] += 1
+            found.append(((far, is_downgrade(change), nth, number, place), release))
     return [release for _, release in sorted(found, key=lambda item: item[0])]

@@ -69,7 +69,8 @@ def as_installers(candidates: Iterable[Candidate], installed: str | None) -> lis
 def minor_releases(candidates: Sequence[Candidate], installed: str, most: int) -> list[list[Candidate]]:
     """The versions of each minor release but the installed one, newest first; nearest release first.
 
-    ``most`` releases in each direction. The very newest is always among them: it is what fits the newest of the others.
+    ``most`` releases in each direction; beyond them the nearest of each major release, and the very newest, which is
+    what fits the newest of the others.
     """
     old = version(installed)
     if old is None:
@@ -82,6 +83,21 @@ def minor_releases(candidates: Sequence[Candidate], installed: str, most: int) -
     by_newest = {found[0].version: found for found in releases.values()}
     ordered = nearest((found[0] for found in releases.values()), installed)
     above = [c for c in ordered if Version(c.version) > old]
-    up = [*above[: most - 1], *above[-1:]] if len(above) > most > 1 else above[:most]
-    down = [c for c in ordered if Version(c.version) < old][:most]
-    return [by_newest[c.version] for c in ordered if c in up or c in down]
+    below = [c for c in ordered if Version(c.version) < old]
+    kept = [*_near(above, most), *_near(below, most), *above[-1:]]
+    return [by_newest[c.version] for c in ordered if c in kept]
+
+
+def _near(ordered: Sequence[Candidate], most: int) -> list[Candidate]:
+    """The first ones, and the first of each major release among the others."""
+    found, majors = list(ordered[:most]), {_major(c) for c in ordered[:most]}
+    for candidate in ordered[most:]:
+        if _major(candidate) not in majors:
+            majors.add(_major(candidate))
+            found.append(candidate)
+    return found
+
+
+def _major(candidate: Candidate) -> tuple[int, int]:
+    parsed = Version(candidate.version)
+    return parsed.epoch, parsed.major

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -64,7 +65,9 @@ class Scene:
         """All checks on the after-environment."""
         after = self.after(target)
         options = replace(self.options, stack=self.report.stack or "none")
-        return examine_environment(after.environment, after.files, self.rulebook, options)
+        report = examine_environment(after.environment, after.files, self.rulebook, options)
+        gc.collect()  # what was followed hangs together in circles, hundreds of megabytes of it
+        return report
 
     def imports_of(self, target: Target, entry: str) -> tuple[list[Finding], bool]:
         """What following one entry in the after-environment finds, and whether it could be followed to its end."""
@@ -81,7 +84,10 @@ class Scene:
         chosen = import_contracts.chosen_offers(examination)
         followed = import_contracts.follow_offers(examination, chosen)
         certain = all(verdict.outcome != "unknown" for verdict in followed.verdicts)
-        return list(import_contracts.findings_of(examination, followed, chosen)), certain
+        findings = list(import_contracts.findings_of(examination, followed, chosen))
+        del followed
+        gc.collect()
+        return findings, certain
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Versions that could be installed, oldest first; pre-releases only where one is installed already."""

@@ -59,7 +59,14 @@ def test_minor_releases_are_nearest_first_and_each_of_them_newest_first():
     assert [versions(release) for release in minor_releases(every, "0.18.0", 5)] == [
         ["0.18.1"], ["0.19.1", "0.19.0"], ["0.17.1", "0.17.0"], ["0.16.0"],
     ]  # fmt: skip
-    assert [versions(release) for release in minor_releases(every, "0.18.0", 1)] == [["0.18.1"], ["0.17.1", "0.17.0"]]
+    assert [versions(release) for release in minor_releases(every, "0.18.0", 1)] == [
+        ["0.18.1"], ["0.19.1", "0.19.0"], ["0.17.1", "0.17.0"],
+    ]  # fmt: skip
+
+
+def test_of_far_major_releases_the_nearest_is_looked_at():
+    every = candidates("2.8", "3.19", "3.20.2", "3.20.3", "4.24", "4.25", "5.0", "6.1", "6.2", "6.3", "7.0")
+    assert [r[0].version for r in minor_releases(every, "5.0", 1)] == ["6.1", "4.25", "7.0", "3.20.3", "2.8"]
 
 
 def test_downgrades():
