@@ -68,7 +68,8 @@ def moves_for(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
 
 def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     names = [subject_name(s) for s in finding.subjects]
-    yield from _own(finding, scene, safe=True)
+    for each in (finding, *_of_the_same(finding, scene)):
+        yield from _own(each, scene, safe=True)
     yield from _locked(names, scene)
     if finding.evidence is Evidence.FILE:
         yield from _again(names[:1], scene)
@@ -78,6 +79,13 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
         for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
             yield Move(install=(candidate,))
+
+
+def _of_the_same(finding: Finding, scene: Scene) -> Iterator[Finding]:
+    """Findings that tell the same break in another way: a rule may know the cure of what the imports show."""
+    for other in scene.report.findings:
+        if other.key in finding.explains or finding.key in other.explains:
+            yield other
 
 
 def _own(finding: Finding, scene: Scene, *, safe: bool) -> Iterator[Move]:
