@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from packaging.utils import canonicalize_name
+
 from doctor.checks.call_contracts import call_findings
 from doctor.checks.consistency import doubtful, is_published
 from doctor.checks.contract_words import Blame, blame, describe
@@ -168,7 +170,7 @@ def _severity(blamed: Blame, met: tuple[Offer, ...], files: FileView) -> Severit
     if any(o.primary and o.kind in {"module", "program"} and (o.wanted or strong) for o in met):
         return Severity.ERROR
     if any(o.kind in {"module", "script"} for o in met):
-        return Severity.ERROR if strong else Severity.NOTE
+        return Severity.ERROR if strong or _ends_a_program(blamed, met) else Severity.NOTE
     if blamed.internal:
         return Severity.ERROR  # its files are not as published (``doubtful`` lets nothing else pass)
     if not blamed.declared or blamed.failure.root.kind not in {"module", "name", "attribute", "argument", "raised"}:
@@ -176,6 +178,16 @@ def _severity(blamed: Blame, met: tuple[Offer, ...], files: FileView) -> Severit
     own = {o.distribution for o in met}
     met_by_own = blamed.importer is not None and blamed.importer.name in own
     return Severity.NOTE if _is_farewell(blamed, files) else Severity.ERROR if met_by_own else Severity.WARNING
+
+
+def _ends_a_program(blamed: Blame, met: tuple[Offer, ...]) -> bool:
+    """A command of its distribution's name, asked for by somebody, cannot start, and no extra brings what it lacks."""
+    named = any(o.kind == "script" and o.wanted and canonicalize_name(o.script) == o.distribution for o in met)
+    importer = blamed.importer
+    if not named or importer is None or blamed.failure.root.kind != "module":
+        return False
+    mentioned = {canonicalize_name(re.split(r"[^\w.-]", text.strip(), maxsplit=1)[0]) for text in importer.requires}
+    return blamed.provider_name not in mentioned
 
 
 _FAREWELL = re.compile(rb"deprecat|(?:has |was |been )moved|moved to|obsolete|renamed to", re.IGNORECASE)

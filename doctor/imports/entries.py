@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
+from doctor.imports.starts import started_modules
 from doctor.model import Distribution, Environment, FileView, RecordedFile
 from doctor.rulebook.names import plugin_host, usual_distribution
 
@@ -88,7 +89,7 @@ class Offer:
 def offers(
     environment: Environment, records: Mapping[str, tuple[RecordedFile, ...]], files: FileView
 ) -> tuple[Offer, ...]:
-    """Top-level modules of all distributions, the modules of their console scripts, and what programs load when they start.
+    """Top-level modules of all distributions, the modules that their console scripts start with, and what programs load.
 
     Distributions that nobody requires come first, so that chains start at what the user asked for.
     """
@@ -109,16 +110,13 @@ def offers(
             if host in installed and host != distribution.name and point.module:
                 found[point.module] = Offer(module=point.module, distribution=distribution.name, primary=True)
             if point.group in {"console_scripts", "gui_scripts"} and point.module:
-                found.setdefault(
-                    point.module,
-                    Offer(
-                        module=point.module,
-                        distribution=distribution.name,
-                        primary=True,
-                        kind="script",
-                        script=point.name,
-                    ),
-                )
+                started = started_modules(point, distribution, files)
+                for module in (point.module, *(m for m in started if m not in found)):
+                    offer = Offer(
+                        module=module, distribution=distribution.name, primary=True, kind="script", script=point.name,
+                        wanted=distribution.name not in required,
+                    )  # fmt: skip
+                    found.setdefault(module, offer)
     return tuple(found.values())
 
 

@@ -141,10 +141,14 @@ def by_turns(chosen, url: str, level: int, tokenizer: Path, place: Path) -> None
         ratios.append([a / b for a, b in zip(mine, other, strict=True)])
         told = ", ".join(f"{a:.4f}/{b:.4f}" for a, b in zip(mine, other, strict=True))
         print(f"{level:3} under way  pair {number + 1}: {told} (load {os.getloadavg()[0]:.0f})", flush=True)
-    for name, column in zip(("median latency", "mean latency", "tok/s", "TTFT"), zip(*ratios, strict=True), strict=True):
+    for name, column in zip(
+        ("median latency", "mean latency", "tok/s", "TTFT"), zip(*ratios, strict=True), strict=True
+    ):
         draws = sorted(statistics.median(random.choices(column, k=len(column))) for _ in range(4000))
         low, high = draws[100], draws[-101]
-        print(f"{level:3} under way  ours / guidellm, {name}: {statistics.median(column):.4f} ({low:.4f} to {high:.4f})")
+        print(
+            f"{level:3} under way  ours / guidellm, {name}: {statistics.median(column):.4f} ({low:.4f} to {high:.4f})"
+        )
     print(
         f"{level:3} under way  CPU of the process a request: median {statistics.median(cpus):.2f}, worst {max(cpus):.2f} ms; "
         f"{statistics.median(shares):.3%} of the latency, worst {max(shares):.3%}",

@@ -355,3 +355,43 @@ def test_what_a_program_loads_when_it_starts_is_an_entry(patient):
     (finding,) = found(patient)
     assert finding.severity is Severity.ERROR
     assert finding.chain[0] == "user._plugin"
+
+
+def program(patient, main: str, requires: tuple[str, ...] = ()) -> None:
+    """A distribution with a command of its own name that starts in a function."""
+    points = {"entry_points.txt": "[console_scripts]\nuser = user.__main__:main\n"}
+    files = {"user/__init__.py": "", "user/__main__.py": main, "user/_work.py": "import gone_away\ndef run(): pass\n"}
+    patient.install("user==2.0", files, requires, points)
+
+
+def test_what_a_command_imports_when_it_starts(patient):
+    program(
+        patient,
+        "import sys\ndef main():\n    if 'x' in sys.argv:\n        print(1)\n    from user._work import run\n    run()\n",
+    )
+    (finding,) = found(patient)
+    assert finding.severity is Severity.ERROR
+    assert finding.symbol == "gone_away"
+    assert finding.chain == ("user._work",)
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        pytest.param("def main(args=None):\n    if not args:\n        return 1\n    from user._work import run\n", id="may return"),
+        pytest.param("def main():\n    try:\n        from user._work import run\n    except ImportError:\n        pass\n", id="guard"),
+        pytest.param("def main():\n    options = parser.parse_args()\n    import user._work\n", id="behind the options"),
+        pytest.param("@wrap\ndef main():\n    import user._work\n", id="decorated"),
+        pytest.param("main = 1\n", id="no function"),
+        pytest.param("def other():\n    import user._work\n", id="another function"),
+    ],
+)  # fmt: skip
+def test_what_a_command_may_import_later_is_no_start(patient, main):
+    program(patient, "parser = wrap = print\n" + main)
+    assert found(patient) == []
+
+
+def test_a_command_whose_extra_is_not_installed_is_a_note(patient):
+    program(patient, "def main():\n    import user._work\n", ['gone-away; extra == "cli"'])
+    (finding,) = found(patient)
+    assert finding.severity is Severity.NOTE
