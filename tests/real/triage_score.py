@@ -108,9 +108,11 @@ def _goes_back(one: Diagnosis, changed: dict[str, Any]) -> bool:
     return normal(changed["dist"]) in names or bool(names & subjects)
 
 
-def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) -> None:
+def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool, only: str = "") -> None:
     table = Table()
     for row in map(json.loads, path.read_text().splitlines()):
+        if only and row.get("set") != only:
+            continue
         text = row["log"]
         if freeze:
             text += "\n\n" + "\n".join(f"{k}=={v}" for k, v in row["versions"].items() if k != "python")
@@ -118,7 +120,7 @@ def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) 
         found = triage(text, known)
         diagnosis, group = row["diagnosis"], row["group"]
         one = found.diagnoses[0] if found.diagnoses else None
-        category = bool(one) and one.category == diagnosis["category"]
+        category = bool(one) and one.category in (diagnosis["category"], *diagnosis.get("also", ()))
         table.add("category", group, category)
         subjects = [s.partition("==")[0] for s in one.finding.subjects] if one else []
         culprits = diagnosis["culprits"]
@@ -128,11 +130,13 @@ def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool) 
         cure = bool(one) and category and _cure(one, diagnosis)
         table.add("cure", group, cure)
         confident = bool(one) and bool(one.finding.fixes) and one.sure != "possible"
-        table.add("no wrong confident cure", group, not confident or cure)
-        if verbose and one and not (category and cure):
+        harmless = category and (_cure(one, diagnosis, advice=False) if diagnosis.get("words") else cure) if one else True
+        table.add("no wrong confident cure", group, not confident or harmless)
+        if verbose and one and not (category and cure and (not confident or harmless)):
             print(
                 "   ",
                 row["id"],
+                "WRONG" if confident and not harmless else "",
                 one.category,
                 one.sure,
                 subjects,
@@ -163,9 +167,15 @@ def score_lines(path: Path, known: Knowledge, *, verbose: bool) -> None:
     table.show(path.name)
 
 
-def _cure(one: Diagnosis, diagnosis: dict[str, Any]) -> bool:
-    """The pin's direction agrees; for advice in words: we give advice of the right category."""
+def _cure(one: Diagnosis, diagnosis: dict[str, Any], *, advice: bool = True) -> bool:
+    """The pin's direction agrees; for advice in words: one of the ticket's ``words`` is in ours, else ours is of the right category."""
     ours = [text for fix in one.finding.fixes for text in (*fix.install, fix.command) if text]
+    if words := diagnosis.get("words"):
+        said = " ".join((*ours, *one.advice, one.ask) if advice else ours)
+        if any(re.search(word, said) for word in words):
+            return True
+        if not any(re.search("[<>=]", text) for text in diagnosis["fix"]):
+            return False
     pins = [re.match(r"([\w.-]+)\s*([<>=!~]=?)", text) for text in diagnosis["fix"]]
     if not any(pins):
         names = diagnosis["culprits"] or [""]
@@ -196,6 +206,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path)
     parser.add_argument("--offline", action="store_true")
+    parser.add_argument("--set", default="", help="only the written tickets of this set")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
     known = knowledge(offline=options.offline)
@@ -206,7 +217,7 @@ def main() -> int:
             score_logs(path, known, freeze=freeze, verbose=options.verbose)
         for name in ("tickets.jsonl", "tickets_written.jsonl"):
             if (path := options.directory / name).exists():
-                score_tickets(path, known, freeze=freeze, verbose=options.verbose)
+                score_tickets(path, known, freeze=freeze, verbose=options.verbose, only=options.set)
     return 0
 
 
