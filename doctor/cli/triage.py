@@ -90,7 +90,7 @@ def _rendered(found: Answer, form: str, settings: Settings, output: str) -> str:
 def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: str) -> Knowledge:
     """Rules, names, environment, index and clock, as the options say; raises ``DoctorError``."""
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415
-    from doctor.triage.owners import load_names  # noqa: PLC0415
+    from doctor.triage.owners import load_names, spoken_of  # noqa: PLC0415
 
     if snapshot and venv:
         raise UsageError("--snapshot and --venv both name the environment: give one of them.")
@@ -107,8 +107,6 @@ def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: s
     if now and clock is None:
         raise UsageError(f"--now wants a time such as 2026-11-23 15:20:00, not {now!r}.")
     rulebook = load_rulebook(settings.rules, kinds=("log", "breakage"))
-    known = {text.split("=")[0].split("<")[0].split(">")[0] for rule in rulebook.breakages for text in rule.together}
-    known |= {name for rule in rulebook.logs for name in rule.subjects if "{" not in name}
     lookup = None
     if not settings.offline:
         from doctor.triage.wheels import IndexLookup  # noqa: PLC0415
@@ -117,7 +115,7 @@ def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: s
     return Knowledge(
         logs=rulebook.logs,
         breakages=rulebook.breakages,
-        names=load_names(environment, known),
+        names=load_names(environment, spoken_of(rulebook)),
         environment=environment,
         lookup=lookup,
         config=read_config(read_text(config)) if config else {},

@@ -29,6 +29,11 @@ def plugin_host(group: str) -> str:
     return _table("plugins").get(group, "")
 
 
+def stand_in(module: str) -> str:
+    """The requirement that brings back a module which Python's own library gave up; '' when none is known."""
+    return _table("removed").get(module.partition(".")[0], "")
+
+
 @functools.cache
 def _table(name: str) -> Mapping[str, str]:
     path = Path(builtin_directory()) / "names.toml"

@@ -47,7 +47,7 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     diagnoses += _from_loose_lines(digest, taken, knowledge, versions)
     timeline = read_timeline(knowledge.logs, digest, knowledge.config, knowledge.now)
     diagnoses += in_environment(knowledge, {one.finding.rule for one in diagnoses})
-    ordered = _ordered(proven(_merged(diagnoses), knowledge, versions))
+    ordered = _ordered(proven(_explained(_merged(diagnoses), knowledge), knowledge, versions))
     if timeline and timeline.silence and not _ended_by(ordered, timeline.silence.line):
         ordered += from_silence(timeline, ordered)
     return Answer(
@@ -151,6 +151,13 @@ def _merged(diagnoses: list[Diagnosis]) -> list[Diagnosis]:
             lines = tuple(sorted({*before.lines, *one.lines}))[:8]
             found[key] = replace(best, lines=lines, count=before.count + one.count)
     return list(found.values())
+
+
+def _explained(diagnoses: list[Diagnosis], knowledge: Knowledge) -> list[Diagnosis]:
+    """What the rule of another conclusion explains is a mere consequence of it."""
+    found = {one.finding.rule for one in diagnoses}
+    below = {name for rule in knowledge.logs if rule.id in found for name in rule.explains}
+    return [replace(one, consequence=one.consequence or one.finding.rule in below) for one in diagnoses]
 
 
 def _ordered(diagnoses: list[Diagnosis]) -> list[Diagnosis]:

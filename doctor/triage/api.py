@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from doctor.model import Fix, Severity
+from doctor.rulebook.names import stand_in
 from doctor.triage.diagnosis import (
     CERTAIN,
     FREEZE,
@@ -24,6 +25,7 @@ from doctor.triage.missing import Missing
 from doctor.triage.owners import PROJECT, is_standard
 from doctor.triage.reading import Reading
 from doctor.triage.versions import Versions
+from doctor.triage.whose import owner_of
 
 _VERBS = {"module": "imports", "name": "imports", "signature": "calls"}
 _RULES = {"module": "missing-module", "signature": "changed-signature", "name": "missing-name"}
@@ -31,11 +33,15 @@ _RULES = {"module": "missing-module", "signature": "changed-signature", "name": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What the index says: versions of the provider, and the version of the importer that does without."""
+    """What the index says: versions of the provider, and the version of the importer that does without.
+
+    ``guessed``: the message does not tell the provider, it was found by the name of a class.
+    """
 
     offer: Offer | None = None
     mended: str = ""
     provider: str = ""
+    guessed: bool = False
 
 
 def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
@@ -69,8 +75,10 @@ def _sure(found: _Found, fixes: tuple[Fix, ...], *, told: bool) -> str:
     """A version that nobody told and that would have to be many years old is hardly the reason."""
     if fixes and told:
         return CERTAIN
-    if found.offer and found.offer.aged:
+    if found.guessed:
         return POSSIBLE
+    if found.offer and (found.offer.aged or (found.offer.above and found.offer.below)):
+        return POSSIBLE  # without the version it is not told on which side of the gap it is
     return LIKELY if fixes or found.provider else POSSIBLE
 
 
@@ -93,12 +101,16 @@ def _asked(reading: Reading, missing: Missing, knowledge: Knowledge, versions: V
     if lookup is None:
         return _Found(provider=provider)
     offer = None
-    if is_distribution(provider) and missing.kind in ("module", "name", "attribute"):
+    guessed = not is_distribution(provider)
+    if guessed:
+        provider = owner_of(reading, missing, knowledge, versions)
+    if is_distribution(provider) and (missing.kind in ("module", "name", "attribute") or missing.keyword):
         offer = lookup.offer(provider, missing, versions.of(provider), versions.python)
         top = (missing.module or "").split(".", maxsplit=1)[0]
         if (
             offer is None
             and missing.kind == "attribute"
+            and not missing.on_object
             and not versions.of(provider)
             and lookup.exists(provider, top) is False
         ):
@@ -107,7 +119,7 @@ def _asked(reading: Reading, missing: Missing, knowledge: Knowledge, versions: V
     use = _use(reading, missing)
     if use and not (offer and offer.above):
         mended = lookup.mended(reading.importer, use, versions.of(reading.importer), versions.python)
-    return _Found(offer=offer, mended=mended, provider=provider)
+    return _Found(offer=offer, mended=mended, provider=provider, guessed=guessed and bool(provider))
 
 
 def _use(reading: Reading, missing: Missing) -> Use | None:
@@ -117,6 +129,8 @@ def _use(reading: Reading, missing: Missing) -> Use | None:
         return None
     if place.owner.name != reading.importer:
         place = reading.third_party
+    if place and missing.on_object and (missing.symbol or "") not in place.frame.source:
+        return None  # frames were left out: the statement that failed is not among those shown
     if place is None or not place.owner.file.endswith(".py") or place.owner.name != reading.importer:
         return None
     return Use(file=place.owner.file, source=place.frame.source, missing=missing)
@@ -131,21 +145,21 @@ def _lacks(provider: str, missing: Missing, versions: Versions) -> str:
 def _category(missing: Missing, offer: Offer | None) -> str:
     if missing.kind == "module":
         return "missing_module"
-    return "api_missing" if offer and not offer.removed and offer.above else "api_removed"
+    return "api_missing" if offer and offer.above and not offer.below else "api_removed"
 
 
 def _cures(found: _Found, reading: Reading, missing: Missing) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
     """What the versions say, and what to install: the provider as near as can be, else a newer importer."""
     details, fixes = [], []
     offer, importer = found.offer, reading.importer
-    if offer and offer.above:
-        details.append(f"{missing.dotted} is there from {offer.provider} {offer.above} on")
-        because = f"the first version after yours that has {missing.dotted}"
-        fixes.append(install(f"{offer.provider}>={offer.above}", because=because))
     if offer and offer.below:
         details.append(f"{missing.dotted} was last there in {offer.provider} {offer.below}")
         because = f"the last version that has {missing.dotted}"
         fixes.append(install(f"{offer.provider}=={offer.below}", because=because))
+    if offer and offer.above:
+        details.append(f"{missing.dotted} is there from {offer.provider} {offer.above} on")
+        because = f"the first version after yours that has {missing.dotted}"
+        fixes.append(install(f"{offer.provider}>={offer.above}", because=because))
     if offer and not (offer.above or offer.below):
         details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
     if found.mended:
@@ -170,15 +184,17 @@ def _standard_library(reading: Reading, missing: Missing, knowledge: Knowledge, 
         reading,
     )
     fixes = (
-        (install(f"{reading.importer}>={mended}", because=f"the first {reading.importer} whose file does without it"),)
+        [install(f"{reading.importer}>={mended}", because=f"the first {reading.importer} whose file does without it")]
         if mended
-        else ()
+        else []
     )
+    if standin := stand_in(missing.module or ""):
+        fixes.append(install(standin, because=f"brings {missing.module} back, which Python gave up"))
     own = reading.importer == PROJECT
     return Diagnosis(
-        finding=replace(found, fixes=fixes),
+        finding=replace(found, fixes=tuple(fixes)),
         category="python_version",
-        sure=(CERTAIN if versions.of(reading.importer) else LIKELY) if fixes else LIKELY,
+        sure=CERTAIN if fixes and versions.of(reading.importer) else LIKELY,
         why="the name belongs to Python's own library",
         lines=lines_of(reading),
         ask="" if python and fixes else "python --version; python -m pip freeze",

@@ -25,7 +25,7 @@ from doctor.triage.diagnosis import (
 from doctor.triage.known_breakages import by_breakage
 from doctor.triage.matching import Match, filled, subjects
 from doctor.triage.missing_parts import by_lookup
-from doctor.triage.owners import PROJECT, Names
+from doctor.triage.owners import DISTRIBUTION, PROJECT, Names
 from doctor.triage.reading import Reading
 from doctor.triage.traceback import Traceback
 from doctor.triage.versions import Versions
@@ -58,7 +58,7 @@ def conclude(
     last = next((reading for reading in readings if reading.missing), None)
     if last:
         return by_lookup(last, knowledge, versions)
-    found = _unexplained(traceback, readings, versions)
+    found = _unread(readings[-1], versions) or _unexplained(traceback, readings, versions)
     wraps = readings[-1].raised.exception.endswith("ExceptionGroup")
     return replace(found, consequence=True) if found and wraps else found
 
@@ -157,6 +157,33 @@ def _partial(reading: Reading, versions: Versions) -> Diagnosis:
         lines=lines_of(reading),
         ask="" if shadow else f'python -c "import {top}; print({top}.__file__)"',
         advice=advice,
+        reading=reading,
+    )
+
+
+def _unread(reading: Reading, versions: Versions) -> Diagnosis | None:
+    """A SyntaxError in an installed file: it is written for another Python than the one that ran."""
+    place = reading.places[-1] if reading.places else None
+    bare = reading.raised.exception.rpartition(".")[2]
+    if place is None or place.owner.kind != DISTRIBUTION or bare not in ("SyntaxError", "IndentationError"):
+        return None
+    name = spoken(place.owner.name, versions)
+    ran = f"Python {versions.python}" if versions.python else "the Python that ran"
+    found = finding(
+        "python-syntax",
+        Severity.ERROR,
+        (pinned(place.owner.name, versions),),
+        f"{ran} cannot read {place.owner.file} of {name}: it is written for a newer Python (or for Python 2)",
+        reading,
+    )
+    return Diagnosis(
+        finding=found,
+        category="python_version",
+        sure=LIKELY,
+        why="an installed file, not your own code, is no Python that this version knows",
+        lines=lines_of(reading),
+        ask="" if versions.python else "python --version",
+        advice=(f"use a newer Python, in an environment of its own, or an older release of {place.owner.name}",),
         reading=reading,
     )
 

@@ -56,10 +56,12 @@ _PREFIXES = tuple(
         r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (?P<stream>[\w.-]{1,60} [\w./@-]{1,60}(?:\[\d{1,9}\])?): ",
         r"(?:stdout|stderr) ?(?:: |\| |[FP] )",
         r"(?P<stream>\[pid \d{1,9}\]) ",
+        r"INTERNALERROR> ?",
+        r"#\d{1,3} \d{1,6}\.\d{1,3} ",
         r"\[\d{1,6}/\d{1,6}\] (?=\s{0,8}(?:\[|Running|Success|Compil|Init|Start))",
     )
 )
-_PREFIX_START = frozenset("[(0123456789TDINWECFRrNnWwsabcdefghijklmopqtuvxyz JMAOSJ")
+_PREFIX_START = frozenset("[(#0123456789TDINWECFRrNnWwsabcdefghijklmopqtuvxyz JMAOSJ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,13 @@ class Lookup(Protocol):
         """The oldest version of ``importer`` from which on no file does ``use`` any more; '' when there is none."""
 
     def requires(self, name: str, version: str) -> tuple[str, ...] | None:
-        """What a version requires (Requires-Dist, raw); None when it cannot be known."""
+        """What a version (the newest when '') requires (Requires-Dist, raw); None when it cannot be known."""
+
+    def defines(self, name: str, missing: Missing, version: str, python: str) -> bool:
+        """Whether that version (the newest when '') has the class or function that ``missing`` names."""
+
+    def named_alike(self, name: str, missing: Missing, version: str, python: str) -> bool:
+        """Whether that version has a file that is called like the class; cheaper than reading what is in it."""
 
     def installable(self, name: str, version: str, python: str) -> bool | None:
         """Whether a wheel of that version fits the Python; None when it cannot be known."""

@@ -33,7 +33,8 @@ class Missing:
     ``kind``: ``module``, ``name``, ``attribute``, ``signature``, ``undefined_symbol``, ``library``,
     ``distribution``, ``version``. ``module`` is where it was looked for, ``symbol`` what was not there;
     ``file`` the place that the message gives; ``partial`` says that the module was still being imported.
-    ``need`` and ``have`` are requirement and pin where the message tells both.
+    ``need`` and ``have`` are requirement and pin where the message tells both. ``callable`` (with its class where
+    Python tells it) did not take ``keyword``.
     """
 
     kind: str
@@ -43,6 +44,8 @@ class Missing:
     partial: bool = False
     need: str = ""
     have: str = ""
+    callable: str = ""
+    keyword: str = ""
 
     @property
     def on_object(self) -> bool:
@@ -50,6 +53,13 @@ class Missing:
         name = self.module or ""
         last = name.rpartition(".")[2].lstrip("_")
         return self.kind == "attribute" and "." not in name and (last[:1].isupper() or last in _BUILTIN_CLASSES)
+
+    @property
+    def owner(self) -> str:
+        """The class whose attribute or method this is, without its module; '' when the message names none."""
+        if self.kind == "signature":
+            return self.callable.rpartition(".")[0].rpartition(".")[2]
+        return (self.module or "").rpartition(".")[2] if self.on_object else ""
 
     @property
     def dotted(self) -> str:
@@ -161,9 +171,9 @@ def read_missing(message: str, source: str = "") -> Missing | None:
 
 def _missing(kind: str, groups: dict[str, str | None], source: str) -> Missing:
     symbol = groups.get("symbol")
+    called, keyword = groups.get("callable") or "", groups.get("keyword") or ""
     if kind == "signature":
-        name = (groups.get("callable") or "").rpartition(".")[2]
-        keyword = groups.get("keyword")
+        name = called.rpartition(".")[2]
         symbol = f"{name}({keyword}=)" if keyword else f"{name}()"
     module = groups.get("module")
     if kind == "name" and module is None:
@@ -177,6 +187,8 @@ def _missing(kind: str, groups: dict[str, str | None], source: str) -> Missing:
         partial=bool(groups.get("partial") or groups.get("circular")),
         need=groups.get("need") or "",
         have=have,
+        callable=called,
+        keyword=keyword,
     )
 
 

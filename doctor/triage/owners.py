@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 
 from doctor.model import Environment
 from doctor.rulebook.names import import_names
+from doctor.rulebook.rules import Rulebook
 from doctor.triage.versions import normal
 
 PROJECT, STDLIB, DISTRIBUTION = "project", "stdlib", "distribution"
 
 _SITE = re.compile(r"(?:^|[/\\])(?:site|dist)-packages[/\\](?P<rest>.+)$")
 _EGG = re.compile(r"^(?P<name>[A-Za-z0-9][\w.]{0,98})-\d[^/\\]{0,80}\.egg[/\\](?P<rest>.+)$")
+_NAME_ENDS = re.compile(r"[<>=!~]")
 _STDLIB = re.compile(
     r"[/\\](?:lib(?:64)?[/\\](?:python|pypy)[23]\.\d{1,2}|Python3\d{1,2}(?:-32)?[/\\](?i:lib))[/\\](?P<rest>.+)$"
 )
+_CYTHON = re.compile(r"^[A-Za-z_]\w{0,60}/[\w/]{1,200}\.p(?:yx|xd|xi)$")
 _SUFFIX = re.compile(r"(?:\.(?:cpython|abi3|pypy|cp)[\w.-]{0,80})?\.(?:pyx?|pyi|pyc|so|pyd)(?:\.\d{1,4})*$")
 
 
@@ -125,12 +128,20 @@ class Names:
             name = next((n for p, n in self.modules.items() if "." in p and module.startswith(f"{p}.")), "")
             if name:
                 return Owner(kind=DISTRIBUTION, name=name, file=rest)
+        if _CYTHON.match(path):  # Cython tells the path below the directory where the package was built
+            return Owner(kind=DISTRIBUTION, name=self.of_module(path.partition("/")[0]) or normal(path), file=path)
         short = re.sub(r"^(?:\.{2,3}/|…/)+", "", path)
         if not short.startswith(("/", "~", "<", ".")) and "/" in short and ":" not in short:
             name = self.of_module(_SUFFIX.sub("", short).replace("/", "."))
             if name in self.known:
                 return Owner(kind=DISTRIBUTION, name=name, file=short)
         return Owner(kind=PROJECT, file=path)
+
+
+def spoken_of(rulebook: Rulebook) -> set[str]:
+    """The distributions that rules are about."""
+    names = {_NAME_ENDS.split(text, maxsplit=1)[0] for rule in rulebook.breakages for text in rule.together}
+    return names | {name for rule in rulebook.logs for name in rule.subjects if "{" not in name}
 
 
 def load_names(environment: Environment | None = None, known: Collection[str] = ()) -> Names:

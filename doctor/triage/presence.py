@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from doctor.triage.members import has_member
 from doctor.triage.missing import Missing
+from doctor.triage.wheeltext import WheelText, parsed
 
 _STARS = 6
-_TOO_LONG = 2 * 1024**2
 _DYNAMIC = re.compile(
     r"\bglobals\(\)|\bexec\(|sys\.modules\[__name__\]|\bdef __getattr__\b|__getattr__\s*,|lazy|Lazy|attach\("
 )
 _BY_SEARCH = re.compile(r"\bdefine_import_structure\(|\battach_stub\(")
 """Names are gathered from other files when the package is imported."""
 _PATH = re.compile(r"^\.{0,3}[A-Za-z_][\w.]*$|^$")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WheelText:
-    """A wheel's member names and how to read one as text."""
-
-    names: Collection[str]
-    read: Callable[[str], str]
-
-    def source_of(self, module: str) -> str | None:
-        """The member that is the module's source, None when there is none."""
-        path = module.replace(".", "/")
-        return next((name for name in (f"{path}/__init__.py", f"{path}.py") if name in self.names), None)
-
-    def has_module(self, module: str) -> bool:
-        """The module, as source, compiled, or as a directory without ``__init__``."""
-        path = module.replace(".", "/")
-        if self.source_of(module):
-            return True
-        return any(name.startswith((f"{path}/", f"{path}.")) and not name.endswith(".pyi") for name in self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +29,14 @@ class _Source:
 
 def has(wheel: WheelText, missing: Missing) -> bool | None:
     """Whether the wheel has what was missing; None when its files do not tell."""
-    module = missing.module or ""
-    if not wheel.has_module(module.split(".")[0]):
+    if missing.kind == "signature" or missing.on_object:
+        return has_member(wheel, missing)
+    return _has_name(wheel, missing, missing.module or "")
+
+
+def _has_name(wheel: WheelText, missing: Missing, module: str) -> bool | None:
+    """A module, or a name of one."""
+    if not wheel.has_module(module.split(".", maxsplit=1)[0]):
         return False if missing.kind == "module" and "." not in module else None
     if missing.kind == "module":
         return wheel.has_module(module)
@@ -76,11 +62,8 @@ def _imports_itself(wheel: WheelText, module: str, symbol: str) -> bool:
 def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:
     """Whether the module binds the name at its top level, star imports followed."""
     text = wheel.read(place.file)
-    if len(text) > _TOO_LONG:
-        return None
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return None
     unknown = False
     for node in _top_level(tree.body):
@@ -92,9 +75,23 @@ def _bound(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | 
             if below:
                 return True
             unknown = unknown or below is None
+    given = _given_by_getattr(tree, symbol)
+    if given is not None:
+        return given
     if _DYNAMIC.search(text) and re.search(rf"\b{re.escape(symbol)}\b", text):
         return True if _listed(tree, symbol) else None
     return None if unknown or _BY_SEARCH.search(text) or any(map(_makes_names, _top_level(tree.body))) else False
+
+
+def _given_by_getattr(tree: ast.Module, symbol: str) -> bool | None:
+    """Whether the module's own ``__getattr__`` (PEP 562) compares with the name and returns; None: it does not say."""
+    own = next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "__getattr__"), None)
+    for node in ast.walk(own) if own else ():
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Compare) and isinstance(node.test.ops[0], ast.Eq):
+            sides = (node.test.left, *node.test.comparators)
+            if any(isinstance(side, ast.Constant) and side.value == symbol for side in sides):
+                return isinstance(node.body[-1], ast.Return)
+    return None
 
 
 def _given_by_star(wheel: WheelText, place: _Source, symbol: str, stars: int) -> bool | None:

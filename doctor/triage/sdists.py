@@ -6,7 +6,7 @@ import io
 import tarfile
 
 from doctor.errors import IndexUnavailableError
-from doctor.triage.presence import WheelText
+from doctor.triage.wheeltext import WheelText
 
 _MEMBERS = 20_000
 _BYTES = 2 * 1024**2

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 _LOOKS = 18
 _NEXT = 4
+_UNTOLD = 5
+"""So many versions whose files do not tell are passed over."""
 
 
 class Search:
@@ -42,12 +44,15 @@ class Search:
         holder = self._newer(here, newest) if here < newest else None
         if holder is not None:
             above = self._versions[self._boundary(here, holder)]
-        below = ""
+        below, untold = "", 0
         absent = here
         for low in self._steps(here):
             state = self.has(low)
             if state is None:
-                break
+                untold += 1
+                if untold > _UNTOLD:
+                    break
+                continue
             if state:
                 below = self._versions[self._boundary(absent, low)]
                 break
@@ -64,19 +69,26 @@ class Search:
         return next((at for at in ends[:_NEXT] if self.has(at)), None)
 
     def edge(self) -> tuple[str, str] | None:
-        """With no version in use: the edge nearest to the newest version."""
+        """With no version in use: the edge nearest to the newest version that tells."""
         newest = len(self._versions) - 1
+        untold, at = 0, newest
         state = self.has(newest) if newest >= 0 else None
-        if state is None:
-            return None
-        at = newest
-        for older in self._steps(newest):
+        for older in self._steps(newest) if newest >= 0 else ():
             other = self.has(older)
             if other is None:
-                return None
+                untold += 1
+                if untold > _UNTOLD:
+                    return None
+                continue
+            if state is None:
+                at, state = older, other
+                continue
             if other != state:
-                has_it = self._boundary(older, at) if state else self._boundary(at, older)
-                return ("", self._versions[has_it]) if state else (self._versions[has_it], "")
+                if not state:
+                    return self._versions[self._boundary(at, older)], ""
+                above = self._versions[self._boundary(older, at)]
+                before = next((low for low in self._steps(older) if self.has(low)), None)
+                return "" if before is None else self._versions[before], above
             at = older
         return None
 

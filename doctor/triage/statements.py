@@ -8,29 +8,47 @@ from collections.abc import Iterator
 
 from doctor.triage.lookup import Use
 from doctor.triage.missing import Missing
+from doctor.triage.wheeltext import parsed
 
-_TOO_LONG = 2 * 1024**2
 _TELLING = 4
 """Letters of an attribute's name that tell enough; ``get`` is everywhere."""
+_OF_ITS_OWN = 8
+"""Letters with which the name of an object's attribute is hardly another class's, too: ``append`` is."""
 _CAUGHT = frozenset(["ImportError", "ModuleNotFoundError", "AttributeError", "Exception", "BaseException"])
 
 
 def still_uses(text: str, use: Use) -> bool | None:
     """Whether the file still asks for what is missing, outside of a ``try`` that would catch it; None: not known.
 
-    An import or an attribute of a module is looked for by its name; whatever else failed by its line.
+    An import, a keyword or an attribute with a telling name is looked for by its name, whatever else by its line.
     """
-    if len(text) > _TOO_LONG:
-        return None
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parsed(text)
+    if tree is None:
         return None
     missing, line = use.missing, _plain(use.source)
     of_module = missing.kind == "attribute" and not missing.on_object and len(missing.symbol or "") >= _TELLING
-    if missing.kind in ("module", "name") or of_module:
+    of_object = missing.on_object and len(missing.symbol or "") >= _OF_ITS_OWN
+    if missing.kind in ("module", "name") or of_module or of_object:
         return any(_asks(node, missing) for node in _unguarded(tree.body))
+    if missing.keyword:
+        return _passes(tree, missing)
     return any(_plain(one) == line for one in text.splitlines()) if line else None
+
+
+def _passes(tree: ast.Module, missing: Missing) -> bool | None:
+    """Whether a call passes the keyword; None when no call does and one passes ``**something``."""
+    names = {missing.callable.rpartition(".")[2], missing.owner} - {"", "__init__"}
+    keywords = {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and (not names or _last(node.func) in names)
+        for keyword in node.keywords
+    }
+    return True if missing.keyword in keywords else None if None in keywords or not keywords else False
+
+
+def _last(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 
 def _plain(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from packaging.tags import compatible_tags, cpython_tags
@@ -14,11 +15,13 @@ from doctor.index.releases import Release, ReleaseFile, python_allowed
 from doctor.index.wheels import fetch
 from doctor.planned.target import same_version
 from doctor.triage.lookup import Offer, Use
+from doctor.triage.members import defines, named_alike
 from doctor.triage.missing import Missing
-from doctor.triage.presence import WheelText, has
+from doctor.triage.presence import has
 from doctor.triage.sdists import sdist_text
 from doctor.triage.search import Search
 from doctor.triage.statements import still_uses
+from doctor.triage.wheeltext import WheelText
 
 _SECONDS = 25.0
 _SDIST = 4 * 1024**2
@@ -38,7 +41,7 @@ class IndexLookup:
 
     def offer(self, provider: str, missing: Missing, version: str, python: str) -> Offer | None:
         """Versions around ``version`` that have what is missing; see ``Lookup``."""
-        key = (provider, missing.kind, missing.module or "", missing.symbol or "", version)
+        key = (provider, missing.kind, missing.module or missing.callable, missing.symbol or "", version)
         if key not in self._answers:
             self._answers[key] = self._ask(provider, missing, version, python)
         return self._answers[key]
@@ -79,8 +82,7 @@ class IndexLookup:
     def requires(self, name: str, version: str) -> tuple[str, ...] | None:
         """See ``Lookup``."""
         try:
-            release = next((r for r in self._open().versions(name) if same_version(r.version, version)), None)
-            file = _wheel(release, "") if release else None
+            file = self._file(name, version)
             if file is None or not file.is_wheel:
                 return None
             return tuple(self._open().metadata(file).get_all("Requires-Dist") or ())
@@ -101,6 +103,33 @@ class IndexLookup:
         wheels = [file for file in release.files if file.is_wheel and not file.yanked]
         fitting = {str(tag) for tag in cpython_tags(minor, platforms=["any"])} | _pure_tags(minor)
         return any(python_allowed(f.requires_python, python) and _fits(f, minor, fitting) for f in wheels)
+
+    def defines(self, name: str, missing: Missing, version: str, python: str) -> bool:
+        """See ``Lookup``."""
+        wheel = self._wheel_text(name, version, python)
+        with suppress(IndexUnavailableError, KeyError, OSError):
+            return wheel is not None and defines(wheel, missing)
+        return False
+
+    def named_alike(self, name: str, missing: Missing, version: str, python: str) -> bool:
+        """See ``Lookup``."""
+        wheel = self._wheel_text(name, version, python)
+        return wheel is not None and named_alike(wheel, missing)
+
+    def _wheel_text(self, name: str, version: str, python: str) -> WheelText | None:
+        self._deadline = self._deadline or time.monotonic() + _SECONDS
+        with suppress(IndexUnavailableError, KeyError, OSError):
+            file = self._file(name, version, python) if time.monotonic() < self._deadline else None
+            return _text(self._open(), file) if file else None
+        return None
+
+    def _file(self, name: str, version: str, python: str = "") -> ReleaseFile | None:
+        """The file to read of a version, of the newest one when that is ''."""
+        if not version:
+            wheels = self._wheels(name, python)
+            return wheels[-1][1] if wheels else None
+        release = next((r for r in self._open().versions(name) if same_version(r.version, version)), None)
+        return _wheel(release, python) if release else None
 
     def _does_without(self, file: ReleaseFile, use: Use) -> bool | None:
         if time.monotonic() > self._deadline:

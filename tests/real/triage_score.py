@@ -23,7 +23,7 @@ from doctor.rulebook.load import load_rulebook
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Answer, Diagnosis, Knowledge
 from doctor.triage.lookup import Lookup
-from doctor.triage.owners import load_names
+from doctor.triage.owners import load_names, spoken_of
 from doctor.triage.versions import normal
 from doctor.triage.wheels import IndexLookup
 
@@ -31,8 +31,9 @@ from doctor.triage.wheels import IndexLookup
 def knowledge(*, offline: bool) -> Knowledge:
     rulebook = load_rulebook(kinds=("log", "breakage"))
     lookup: Lookup | None = None if offline else IndexLookup()
-    known = {re.split(r"[<>=!~]", text)[0] for rule in rulebook.breakages for text in rule.together}
-    return Knowledge(logs=rulebook.logs, breakages=rulebook.breakages, names=load_names(None, known), lookup=lookup)
+    return Knowledge(
+        logs=rulebook.logs, breakages=rulebook.breakages, names=load_names(None, spoken_of(rulebook)), lookup=lookup
+    )
 
 
 def triage(text: str, known: Knowledge) -> Answer:
@@ -130,7 +131,9 @@ def score_tickets(path: Path, known: Knowledge, *, freeze: bool, verbose: bool, 
         cure = bool(one) and category and _cure(one, diagnosis)
         table.add("cure", group, cure)
         confident = bool(one) and bool(one.finding.fixes) and one.sure != "possible"
-        harmless = category and (_cure(one, diagnosis, advice=False) if diagnosis.get("words") else cure) if one else True
+        harmless = (
+            category and (_cure(one, diagnosis, advice=False) if diagnosis.get("words") else cure) if one else True
+        )
         table.add("no wrong confident cure", group, not confident or harmless)
         if verbose and one and not (category and cure and (not confident or harmless)):
             print(
@@ -176,6 +179,13 @@ def _cure(one: Diagnosis, diagnosis: dict[str, Any], *, advice: bool = True) -> 
             return True
         if not any(re.search("[<>=]", text) for text in diagnosis["fix"]):
             return False
+    if any(
+        name.removeprefix("install ") in text.split()
+        for name in diagnosis["fix"]
+        if name.startswith("install ")
+        for text in ours
+    ):
+        return True
     pins = [re.match(r"([\w.-]+)\s*([<>=!~]=?)", text) for text in diagnosis["fix"]]
     if not any(pins):
         names = diagnosis["culprits"] or [""]
