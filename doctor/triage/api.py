@@ -50,7 +50,7 @@ def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
         return _standard_library(reading, missing, knowledge, versions)
     found = _asked(reading, missing, knowledge, versions)
     reading = replace(reading, provider=found.provider)
-    details, fixes = _cures(found, reading, missing)
+    details, fixes = _cures(found, reading, missing, versions)
     told = versions.of(found.provider) if found.provider else versions.of(reading.importer)
     conclusion = finding(
         _RULES.get(missing.kind, "missing-attribute"),
@@ -62,7 +62,7 @@ def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
     )
     return Diagnosis(
         finding=replace(conclusion, details=details, fixes=fixes),
-        category=_category(missing, found.offer),
+        category=_category(missing, found.offer, versions.of(found.provider)),
         sure=_sure(found, fixes, told=bool(told)),
         why="the wheels of the index were read" if fixes else "the message names what is missing, not since when",
         lines=lines_of(reading),
@@ -77,7 +77,7 @@ def _sure(found: _Found, fixes: tuple[Fix, ...], *, told: bool) -> str:
         return CERTAIN
     if found.guessed:
         return POSSIBLE
-    if found.offer and (found.offer.aged or (found.offer.above and found.offer.below)):
+    if found.offer and (found.offer.aged or found.offer.hazy or (found.offer.above and found.offer.below)):
         return POSSIBLE  # without the version it is not told on which side of the gap it is
     return LIKELY if fixes or found.provider else POSSIBLE
 
@@ -142,13 +142,20 @@ def _lacks(provider: str, missing: Missing, versions: Versions) -> str:
     return f"which {spoken(provider, versions)} does not have" if is_distribution(provider) else "which is not there"
 
 
-def _category(missing: Missing, offer: Offer | None) -> str:
+def _category(missing: Missing, offer: Offer | None, version: str) -> str:
     if missing.kind == "module":
         return "missing_module"
-    return "api_missing" if offer and offer.above and not offer.below else "api_removed"
+    return "api_missing" if offer and offer.above and (not offer.below or _upwards(offer, version)) else "api_removed"
 
 
-def _cures(found: _Found, reading: Reading, missing: Missing) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
+def _upwards(offer: Offer, version: str) -> bool:
+    """Of a version on each side, the newer one is of the same major release as the one in use."""
+    return bool(version) and offer.above.partition(".")[0] == version.partition(".")[0]
+
+
+def _cures(
+    found: _Found, reading: Reading, missing: Missing, versions: Versions
+) -> tuple[tuple[str, ...], tuple[Fix, ...]]:
     """What the versions say, and what to install: the provider as near as can be, else a newer importer."""
     details, fixes = [], []
     offer, importer = found.offer, reading.importer
@@ -160,6 +167,8 @@ def _cures(found: _Found, reading: Reading, missing: Missing) -> tuple[tuple[str
         details.append(f"{missing.dotted} is there from {offer.provider} {offer.above} on")
         because = f"the first version after yours that has {missing.dotted}"
         fixes.append(install(f"{offer.provider}>={offer.above}", because=because))
+        if _upwards(offer, versions.of(offer.provider)):
+            fixes.reverse()
     if offer and not (offer.above or offer.below):
         details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
     if found.mended:

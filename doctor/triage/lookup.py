@@ -15,7 +15,7 @@ class Offer:
     ``below`` is the newest version before the one in use that has it, ``above`` the oldest after it; with no
     version in use, ``below`` is the newest that has it when the newest of all has not, and ``above`` the oldest
     from which on all have it. ``looked`` are the versions that were read. ``aged``: what lacks it was superseded
-    many years before the newest release.
+    many years before the newest release. ``hazy``: no version is in use and the newest files do not tell.
     """
 
     provider: str
@@ -23,6 +23,7 @@ class Offer:
     above: str = ""
     looked: tuple[str, ...] = ()
     aged: bool = False
+    hazy: bool = False
 
     @property
     def removed(self) -> bool:

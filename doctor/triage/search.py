@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 _LOOKS = 18
 _NEXT = 4
 _UNTOLD = 5
+_OLDEST = 3
 """So many versions whose files do not tell are passed over."""
 
 
@@ -21,6 +22,11 @@ class Search:
     def looked(self) -> list[str]:
         """The versions that were read, oldest first."""
         return [self._versions[at] for at in sorted(self._known)]
+
+    @property
+    def told(self) -> bool:
+        """The newest version says whether it has it."""
+        return self._known.get(len(self._versions) - 1) is not None
 
     def has(self, at: int) -> bool | None:
         """Whether the version has it; None when not known or when enough were read."""
@@ -69,7 +75,10 @@ class Search:
         return next((at for at in ends[:_NEXT] if self.has(at)), None)
 
     def edge(self) -> tuple[str, str] | None:
-        """With no version in use: the edge nearest to the newest version that tells."""
+        """With no version in use: the edge nearest to the newest version that tells.
+
+        When the newest ones do not tell and an older one has it, that is the edge: see ``told``.
+        """
         newest = len(self._versions) - 1
         untold, at = 0, newest
         state = self.has(newest) if newest >= 0 else None
@@ -81,6 +90,8 @@ class Search:
                     return None
                 continue
             if state is None:
+                if other:
+                    return self._versions[self._boundary(newest, older)], ""
                 at, state = older, other
                 continue
             if other != state:
@@ -106,8 +117,7 @@ class Search:
                 break
             yield ends[position]
             position += stride
-        if not ends or ends[-1] != 0:
-            yield from (0,) if here > 0 else ()
+        yield from dict.fromkeys([*((0,) if here > 0 else ()), *reversed(ends[-_OLDEST:])])
 
     def _boundary(self, lacks: int, holds: int) -> int:
         """Between one version that lacks it and one that has it: the last one on the having side."""

@@ -165,8 +165,11 @@ class IndexLookup:
             return None
         if found is None:
             return None
+        hazy = not version and not search.told
         aged = not version and _aged(wheels, found[1])
-        return Offer(provider=provider, below=found[0], above=found[1], looked=tuple(search.looked()), aged=aged)
+        return Offer(
+            provider=provider, below=found[0], above=found[1], looked=tuple(search.looked()), aged=aged, hazy=hazy
+        )
 
     def _holds(self, file: ReleaseFile, missing: Missing) -> bool | None:
         if time.monotonic() > self._deadline:
