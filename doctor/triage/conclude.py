@@ -30,6 +30,7 @@ from doctor.triage.reading import Reading
 from doctor.triage.traceback import Traceback
 from doctor.triage.versions import Versions
 
+_WHOLE_TEXT = 'the whole text from the line "Traceback (most recent call last)" on'
 _WRONG_ARGUMENT = ("KeyError", "IndexError", "ZeroDivisionError", "FileNotFoundError")
 _SYSTEM_EXITS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")
 
@@ -85,7 +86,8 @@ def from_match(match: Match, reading: Reading | None, versions: Versions, names_
     if "importer" not in known and is_distribution(owner.name):
         known["importer"] = owner.name
     names = subjects(rule, {**values, **known})
-    fixes = tuple(filled_fix for fix in rule.fixes if (filled_fix := _filled_fix(fix, {**values, **known})))
+    filled_fixes = [_filled_fix(fix, {**values, **known}) for fix in rule.fixes]
+    fixes = tuple(fix for fix in filled_fixes if fix)
     values = {"importer": "the package", "provider": "the other package", **values, **known}
     found = finding(
         rule.id,
@@ -95,15 +97,20 @@ def from_match(match: Match, reading: Reading | None, versions: Versions, names_
         reading,
     )
     told = bool(names) and all(versions.of(name) for name in names)
+    # A way out that names what the text does not tell is told in words, and which one is right is left open.
+    unnamed = [f for f, known_fix in zip(rule.fixes, filled_fixes, strict=True) if known_fix is None]
+    advice = (*rule.advice, *(f"or, once it is known which package asks: {fix.because}" for fix in unnamed))
+    sure = POSSIBLE if unnamed and fixes else CERTAIN if told or not names else LIKELY
+    ask = _WHOLE_TEXT if unnamed and not rule.ask else rule.ask
     return Diagnosis(
         finding=replace(found, details=_explained(rule, found.message), fixes=fixes),
         category=rule.category,
-        sure=CERTAIN if told or not names else LIKELY,
+        sure=sure,
         why=f"the text is that of the rule {rule.id}",
         lines=lines_of(reading) if reading else (hit.line.number,),
         count=match.count,
-        ask=filled(rule.ask, values) or (FREEZE if names and not told else ""),
-        advice=tuple(filled(text, values) for text in rule.advice),
+        ask=filled(ask, values) or (FREEZE if names and not told else ""),
+        advice=tuple(filled(text, values) for text in advice),
         reading=reading,
         consequence=rule.consequence,
     )
@@ -208,7 +215,7 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
             sure=POSSIBLE,
             why="only the last line of the traceback is there",
             lines=lines_of(reading),
-            ask='the whole text from the line "Traceback (most recent call last)" on',
+            ask=_WHOLE_TEXT,
             reading=reading,
         )
     own = reading.own
