@@ -18,6 +18,7 @@ from doctor.render.ticket import render_ticket
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Answer, Knowledge
 from doctor.triage.lines import moment
+from doctor.triage.lookup import Lookup, later
 from doctor.triage.timeline import read_config
 
 
@@ -87,6 +88,12 @@ def _rendered(found: Answer, form: str, settings: Settings, output: str) -> str:
     return render_answer(clean_answer(found, redactor), page_for(settings, to_file=output not in ("", "-")))
 
 
+def _index_lookup() -> Lookup:
+    from doctor.triage.wheels import IndexLookup  # noqa: PLC0415 - most pastes need no index
+
+    return IndexLookup()
+
+
 def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: str) -> Knowledge:
     """Rules, names, environment, index and clock, as the options say; raises ``DoctorError``."""
     from doctor.rulebook.load import load_rulebook  # noqa: PLC0415
@@ -109,9 +116,7 @@ def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: s
     rulebook = load_rulebook(settings.rules, kinds=("log", "breakage"))
     lookup = None
     if not settings.offline:
-        from doctor.triage.wheels import IndexLookup  # noqa: PLC0415
-
-        lookup = IndexLookup()
+        lookup = later(_index_lookup)
     return Knowledge(
         logs=rulebook.logs,
         breakages=rulebook.breakages,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from doctor.errors import RuleError, RuleErrors
+from doctor.rulebook.kept import keep, recalled
 from doctor.rulebook.reader import Table, shown
 from doctor.rulebook.rules import Breakage, LogRule, NativeContract, Rule, Rulebook, Stack
 from doctor.rulebook.schema import read_rule
@@ -30,25 +31,45 @@ from doctor.rulebook.sources import (
 MAX_BYTES = 256 * 1024
 
 
-def load_rulebook(extra: Sequence[str] = (), kinds: Iterable[str] = KINDS) -> Rulebook:
+def load_rulebook(
+    extra: Sequence[str] = (), kinds: Iterable[str] = KINDS, *, left_out: list[RuleError] | None = None
+) -> Rulebook:
     """The built-in rules and those in the ``extra`` files or directories, active ones only, in id order.
 
     ``kinds`` (``stack``, ``breakage``, ``native``, ``log``) limits what is read of the built-in rules and what
     is kept of all; ids are unique over all kinds whatever is read.
-    Raises ``RuleError`` (``RuleErrors`` for several complaints).
+    Raises ``RuleError`` (``RuleErrors`` for several complaints); with a list for ``left_out`` what is wrong with
+    extra rules goes there instead, and the others are used: for whom one rule less makes no false health.
     """
     wanted = tuple(kinds)
     complaints: list[RuleError] = []
-    files = list(builtin_files(wanted))
-    known = dict(builtin_ids())
+    rules = _builtin_rules(wanted)
+    files: list[RuleFile] = []
+    known = dict(builtin_ids()) if extra else {}
     for place in extra:
         try:
             files += _new_files(files_at(place), known, complaints)
         except RuleError as error:
             complaints.append(error)
-    rules = read_files(files, complaints)
-    _refuse(complaints)
+    rules += read_files(files, complaints)
+    if left_out is None:
+        _refuse(complaints)
+    else:
+        left_out += complaints
     return make_rulebook(rule for rule in rules if kind_of(rule) in wanted)
+
+
+def _builtin_rules(kinds: tuple[str, ...]) -> list[Rule]:
+    """The rules that come with the doctor, remembered since they were last read; raises ``RuleError``."""
+    files = builtin_files(kinds)
+    known = recalled(files)
+    if known is not None:
+        return known
+    complaints: list[RuleError] = []
+    rules = read_files(files, complaints, proven=True)
+    _refuse(complaints)
+    keep(files, rules)
+    return rules
 
 
 def all_rules(extra: Sequence[str] = ()) -> tuple[Rule, ...]:
@@ -88,13 +109,13 @@ def load_bench(places: Sequence[str], extra: Sequence[str] = ()) -> Bench:
     return Bench(rules=tuple(rules), rulebook=make_rulebook([*rules, *others]), complaints=tuple(complaints))
 
 
-def read_files(files: Iterable[RuleFile], complaints: list[RuleError]) -> list[Rule]:
-    """The rules of some files, retired ones too; what is wrong is added to the complaints."""
+def read_files(files: Iterable[RuleFile], complaints: list[RuleError], *, proven: bool = False) -> list[Rule]:
+    """The rules of some files, retired ones too; what is wrong is added to the complaints (see ``Table.proven``)."""
     rules = []
     for file in files:
         before = len(complaints)
         try:
-            rule = _read(file, complaints)
+            rule = _read(file, complaints, proven=proven)
         except RuleError as error:
             complaints.append(error)
             continue
@@ -140,9 +161,9 @@ def _new_files(files: Iterable[RuleFile], known: dict[str, str], complaints: lis
     return fresh
 
 
-def _read(file: RuleFile, complaints: list[RuleError]) -> Rule:
+def _read(file: RuleFile, complaints: list[RuleError], *, proven: bool) -> Rule:
     values = _toml(file)
-    table = Table(file.label, values, complaints)
+    table = Table(file.label, values, complaints, proven=proven)
     kind = values.get("kind")
     if kind not in KINDS:
         raise RuleError(file.label, "kind", f"must be one of {', '.join(KINDS)}")

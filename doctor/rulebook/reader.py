@@ -27,9 +27,14 @@ def shown(text: object) -> str:
 class Table:
     """One table of a rule file: gives typed values, remembers which keys were asked for, collects complaints."""
 
-    def __init__(self, path: str, values: Mapping[str, Any], complaints: list[RuleError], key: str = "") -> None:
-        """``path`` is the file as shown to people, ``key`` the dotted path of this table in it."""
-        self._path, self._values, self._key = path, values, key
+    def __init__(
+        self, path: str, values: Mapping[str, Any], complaints: list[RuleError], key: str = "", *, proven: bool = False
+    ) -> None:
+        """``path`` is the file as shown to people, ``key`` the dotted path of this table in it.
+
+        ``proven``: a test has read every string of it already, so none is parsed only to see that it can be.
+        """
+        self._path, self._values, self._key, self._proven = path, values, key, proven
         self._asked: list[str] = []
         self.complaints = complaints
 
@@ -107,7 +112,7 @@ class Table:
         for index, value in enumerate(values or ()):
             if isinstance(value, dict):
                 place = ".".join(part for part in (self._key, f"{key}[{index}]") if part)
-                found.append(Table(self._path, value, self.complaints, place))
+                found.append(Table(self._path, value, self.complaints, place, proven=self._proven))
             else:
                 self.complain(f"{key}[{index}]", f"must be a table written [[{key}]]")
         return found
@@ -133,7 +138,8 @@ class Table:
 
     def _prove(self, key: str, value: str, parse: Callable[[str], object]) -> bool:
         try:
-            parse(value)
+            if not self._proven:
+                parse(value)
         except ValueError as error:
             reason = shown(str(error).split("\n", 1)[0])
             self.complain(key, f"cannot read {shown(repr(value))}: {reason}")

@@ -169,6 +169,19 @@ class NativeContract(Rule):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needle:
+    """A pattern of a log rule, and what makes searching it quick.
+
+    ``literals``: texts of which every match has one (none: it is tried on each line that is read closely);
+    ``digits``: it tells one digit from another.
+    """
+
+    pattern: str
+    literals: tuple[str, ...] = ()
+    digits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRule(Rule):
     """A line of a log or of a pasted error, and what it means.
 
@@ -185,7 +198,8 @@ class LogRule(Rule):
     findings are consequences of this one; ``consequence`` marks a line that only repeats another failure.
     Stages of a run: ``stage`` is the name, ``order`` the place, ``estimate`` the usual time until the next stage,
     as ``"20 s - 70 s"`` or ``"steps"`` (log_steps * batch_size / rate); ``typical`` are ``name=value`` facts to
-    reckon with when the log does not say them (``batch_size``, ``rate``, ``log_steps``).
+    reckon with when the log does not say them (``batch_size``, ``rate``, ``log_steps``). ``needles`` follow from the
+    patterns: no file says them.
     """
 
     pattern: str = ""
@@ -205,6 +219,12 @@ class LogRule(Rule):
     explains: tuple[str, ...] = ()
     consequence: bool = False
     typical: tuple[str, ...] = ()
+    needles: tuple[Needle, ...] = ()
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Its regexes, those that it has."""
+        return tuple(text for text in (self.pattern, self.after, self.until, self.near, self.unless) if text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

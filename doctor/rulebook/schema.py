@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from doctor.model import Fix, Safety, Severity
+from doctor.rulebook.literals import needle
 from doctor.rulebook.parts import archive, bare_name, checkout, cure, leave_out, plain_requirement
 from doctor.rulebook.reader import Table
 from doctor.rulebook.requirements import marker, requirement, specifier, split_pin, version
@@ -192,7 +194,7 @@ def _raises(table: Table) -> tuple[str, str, str]:
 
 
 def _log(table: Table, common: dict[str, Any]) -> LogRule:
-    return LogRule(
+    rule = LogRule(
         **common,
         pattern=table.text("pattern", required=True, parse=regex),
         after=table.text("after", parse=regex),
@@ -212,6 +214,7 @@ def _log(table: Table, common: dict[str, Any]) -> LogRule:
         consequence=table.flag("consequence"),
         typical=table.texts("typical"),
     )
+    return replace(rule, needles=tuple(map(needle, dict.fromkeys(rule.patterns))))
 
 
 _KINDS: dict[str, Callable[[Table, dict[str, Any]], Rule]] = {

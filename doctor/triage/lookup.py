@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from doctor.triage.missing import Missing
 
@@ -38,6 +39,23 @@ class Use:
     file: str
     source: str
     missing: Missing
+
+
+def later(make: Callable[[], Lookup]) -> Lookup:
+    """A lookup that is made when it is first asked: the index's client costs as much to load as a paste to read."""
+    return cast("Lookup", _Later(make))
+
+
+class _Later:
+    """Whatever is asked of it is asked of what ``make`` returns."""
+
+    def __init__(self, make: Callable[[], Lookup]) -> None:
+        self._make = make
+        self._made: Lookup | None = None
+
+    def __getattr__(self, name: str) -> object:
+        self._made = self._made or self._make()
+        return getattr(self._made, name)
 
 
 class Lookup(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
-from doctor.rulebook.rules import LogRule
+from doctor.rulebook.rules import LogRule, Needle
 from doctor.triage.digest import Digest, Hit
 from doctor.triage.versions import Versions, normal
 
@@ -37,14 +37,9 @@ class Match:
         return self.hits[-1]
 
 
-def patterns(rules: Iterable[LogRule]) -> list[str]:
+def patterns(rules: Iterable[LogRule]) -> list[Needle | str]:
     """Every pattern that the rules need to have searched."""
-    wanted: dict[str, None] = {}
-    for rule in rules:
-        for pattern in (rule.pattern, rule.after, rule.until, rule.near, rule.unless):
-            if pattern:
-                wanted[pattern] = None
-    return list(wanted)
+    return list(dict.fromkeys(one for rule in rules for one in rule.needles or rule.patterns))
 
 
 def matches(rules: Iterable[LogRule], digest: Digest, versions: Versions) -> tuple[Match, ...]:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from doctor.rulebook.literals import needle, unanchored
+from doctor.rulebook.rules import Needle
 from doctor.triage.digest import Digest, Hit, Occurrences
 from doctor.triage.lines import Line, read_line
-from doctor.triage.literals import asks_for_digits, required_literals, unanchored
 
 PIECE = 256 * 1024
 """Bytes that are searched at once."""
@@ -68,12 +69,11 @@ class _Probe:
 class Scanner:
     """Takes a log piece by piece; ``digest`` may be asked for at any time (a log that is followed grows)."""
 
-    def __init__(self, patterns: Iterable[str]) -> None:
+    def __init__(self, patterns: Iterable[Needle | str]) -> None:
         """Search for these patterns; those without a literal are tried on the closely read lines only."""
-        wanted = dict.fromkeys(patterns)
+        wanted = {one.pattern: one for one in (needle(p) if isinstance(p, str) else p for p in patterns)}
         self._probes = [
-            _Probe(pattern, tuple(text.encode() for text in required_literals(pattern)), asks_for_digits(pattern))
-            for pattern in wanted
+            _Probe(one.pattern, tuple(text.encode() for text in one.literals), one.digits) for one in wanted.values()
         ]
         self._seen: set[bytes] = set()
         self._telling: dict[bytes, list[_Probe]] = {}

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 
+from doctor.rulebook.rules import Needle
+
 # Quantifiers, ranges over all digits and group names hold digits that no text must have.
 _NO_DIGITS_ASKED = re.compile(r"\{\d*,?\d*\}|0-9|\(\?P<\w+>")
 _CLASSES = frozenset("dDwWsSbBAZ0123456789")
 _ESCAPED = {"n": "\n", "t": "\t"}
+
+
+def needle(pattern: str) -> Needle:
+    """A pattern with what makes searching it quick."""
+    return Needle(pattern=pattern, literals=required_literals(pattern), digits=asks_for_digits(pattern))
 
 
 def required_literals(pattern: str) -> tuple[str, ...]:
