@@ -16,6 +16,7 @@ from typing import BinaryIO
 from doctor.rulebook.literals import needle, unanchored
 from doctor.rulebook.rules import Needle
 from doctor.triage.digest import Digest, Hit, Occurrences
+from doctor.triage.gates import choose_gates, lines_with
 from doctor.triage.lines import Line, read_line
 
 PIECE = 256 * 1024
@@ -24,7 +25,11 @@ WHOLE = 3 * 1024**2
 """Logs up to this many bytes are read closely from end to end."""
 _HEAD, _TAIL = 384 * 1024, 1024**2
 _EDGE = 6
+_UNGATED, _GATED = 4 * 1024**2, 256 * 1024**2
+"""Choosing gates pays from so many bytes on, and anew after so many: what a log is full of changes."""
 _FRESH_TRIES = 64
+_KNOWN, _KNOWN_TRIES = 400, 6
+"""What was found so often is no news: of its new shapes only so many are tried in each piece."""
 _SHAPES = 100_000
 _LONGEST = 8192
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
@@ -36,7 +41,7 @@ _HEADER = b"Traceback (most recent call last)"
 _STAMPED = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Probe:
     """One pattern on its way through the log. ``exact`` patterns ask for certain digits: shapes do not decide."""
 
@@ -61,9 +66,10 @@ class _Probe:
             self.bare = re.compile(unanchored(self.pattern).encode())
         return self.bare
 
-    def in_shapes(self, text: bytes) -> Iterator[int]:
-        """Where shapes hold one of the literals, digits aside."""
-        return _places(text, tuple(literal.translate(_DIGITS) for literal in self.literals))
+    @property
+    def shapes(self) -> tuple[bytes, ...]:
+        """The literals as shapes have them: digits aside."""
+        return tuple(literal.translate(_DIGITS) for literal in self.literals)
 
 
 class Scanner:
@@ -75,6 +81,8 @@ class Scanner:
         self._probes = [
             _Probe(one.pattern, tuple(text.encode() for text in one.literals), one.digits) for one in wanted.values()
         ]
+        self._gates = {b"": [(probe, probe.shapes) for probe in self._probes if probe.literals]}
+        self._gates_until = _UNGATED
         self._seen: set[bytes] = set()
         self._telling: dict[bytes, list[_Probe]] = {}
         self._carry = b""
@@ -160,17 +168,36 @@ class Scanner:
         self._seen |= fresh
         ordered = [shape[:_LONGEST] for shape in sorted(fresh)]
         text = b"\n".join(ordered)
+        if self._size > self._gates_until:
+            self._choose_gates(text)
+        for gate, wanted in self._gates.items():
+            behind = b"\n".join(lines_with(text, gate)) if gate else text
+            for probe, literals in wanted if behind else ():
+                self._try(probe, literals, behind)
+
+    def _choose_gates(self, sample: bytes) -> None:
+        """From now on each probe is tried only behind the gates of its literals."""
+        self._gates_until = self._size + _GATED
+        owners: dict[bytes, list[_Probe]] = {}
         for probe in self._probes:
-            if not probe.literals:
-                continue
-            for tries, at in enumerate(probe.in_shapes(text)):
-                start = text.rfind(b"\n", 0, at) + 1
-                end = text.find(b"\n", at)
-                shape = text[start : len(text) if end < 0 else end]
-                if tries >= _FRESH_TRIES and not probe.exact:
-                    break
-                if probe.exact or probe.match(read_line(0, shape)):
-                    self._telling.setdefault(shape, []).append(probe)
+            for literal in probe.shapes:
+                owners.setdefault(literal, []).append(probe)
+        self._gates = {
+            gate: [(probe, (literal,)) for literal in behind for probe in owners[literal]]
+            for gate, behind in choose_gates(owners, sample).items()
+        }
+
+    def _try(self, probe: _Probe, literals: tuple[bytes, ...], text: bytes) -> None:
+        """Note the shapes on which a probe holds."""
+        most = _KNOWN_TRIES if probe.found.count > _KNOWN else _FRESH_TRIES
+        for tries, at in enumerate(_places(text, literals)):
+            start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+            shape = text[start : len(text) if end < 0 else end]
+            if tries >= most and (not probe.exact or most == _KNOWN_TRIES):
+                break
+            told = self._telling.get(shape, ())
+            if probe not in told and (probe.exact or (probe.rough.search(shape) and probe.match(read_line(0, shape)))):
+                self._telling.setdefault(shape, []).append(probe)
 
     def _keep(self, data: bytes, first: int) -> None:
         """Head, tail and the surroundings of tracebacks, as bytes."""
