@@ -39,8 +39,11 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     found = [match for match in matches(knowledge.logs, digest, versions) if match.rule.category != TYPICAL]
     harmless = tuple(match for match in found if match.rule.category == HEALTHY)
     found = [match for match in found if match.rule.category != HEALTHY]
+    calm = {hit.line.number for match in harmless for hit in match.hits}
     tracebacks = [one for excerpt in digest.excerpts for one in read_tracebacks(excerpt)]
+    tracebacks = [one for one in tracebacks if not all(raised.number in calm for raised in one.raised)]
     diagnoses, taken = _from_tracebacks(tracebacks, found, knowledge, versions)
+    taken |= calm
     loose = [match for match in found if match.first.line.number not in taken]
     diagnoses += [from_match(match, None, versions, knowledge.names) for match in loose]
     taken |= {hit.line.number for match in loose for hit in match.hits}

@@ -10,66 +10,32 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from doctor.rulebook.literals import needle, unanchored
+from doctor.rulebook.literals import needle
 from doctor.rulebook.rules import Needle
-from doctor.triage.digest import Digest, Hit, Occurrences
+from doctor.triage.digest import Digest
 from doctor.triage.gates import choose_gates, lines_with
 from doctor.triage.lines import Line, read_line
+from doctor.triage.probes import DIGITS, LONGEST, Probe, look, places_of
 
 PIECE = 256 * 1024
 """Bytes that are searched at once."""
 WHOLE = 3 * 1024**2
 """Logs up to this many bytes are read closely from end to end."""
 _HEAD, _TAIL = 384 * 1024, 1024**2
-_EDGE = 6
 _UNGATED, _GATED = 4 * 1024**2, 256 * 1024**2
 """Choosing gates pays from so many bytes on, and anew after so many: what a log is full of changes."""
 _FRESH_TRIES = 64
 _KNOWN, _KNOWN_TRIES = 400, 6
 """What was found so often is no news: of its new shapes only so many are tried in each piece."""
 _SHAPES = 100_000
-_LONGEST = 8192
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _OVERWRITTEN = re.compile(rb"[^\n]*\r(?!\n)")
 _WINDOW_LINES = 160
 _WINDOWS = 24
 _ESCAPES = re.compile(rb"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]|\x1b\][^\x07\x1b]{0,2048}(?:\x07|\x1b\\)")
 _HEADER = b"Traceback (most recent call last)"
 _STAMPED = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T :]\d\d:\d\d:\d\d")
-
-
-@dataclass(slots=True, eq=False)
-class _Probe:
-    """One pattern on its way through the log. ``exact`` patterns ask for certain digits: shapes do not decide."""
-
-    pattern: str
-    literals: tuple[bytes, ...]
-    exact: bool
-    regex: re.Pattern[str] | None = None
-    bare: re.Pattern[bytes] | None = None
-    found: Occurrences = field(default_factory=Occurrences)
-
-    def match(self, line: Line) -> re.Match[str] | None:
-        """The match in the message, else in the whole line."""
-        if self.regex is None:
-            self.regex = re.compile(self.pattern)
-        found = self.regex.search(line.message)
-        return found if found or line.message == line.text else self.regex.search(line.text)
-
-    @property
-    def rough(self) -> re.Pattern[bytes]:
-        """The pattern on raw bytes without its anchors: what it refuses, the pattern refuses too."""
-        if self.bare is None:
-            self.bare = re.compile(unanchored(self.pattern).encode())
-        return self.bare
-
-    @property
-    def shapes(self) -> tuple[bytes, ...]:
-        """The literals as shapes have them: digits aside."""
-        return tuple(literal.translate(_DIGITS) for literal in self.literals)
 
 
 class Scanner:
@@ -79,12 +45,12 @@ class Scanner:
         """Search for these patterns; those without a literal are tried on the closely read lines only."""
         wanted = {one.pattern: one for one in (needle(p) if isinstance(p, str) else p for p in patterns)}
         self._probes = [
-            _Probe(one.pattern, tuple(text.encode() for text in one.literals), one.digits) for one in wanted.values()
+            Probe(one.pattern, tuple(text.encode() for text in one.literals), one.digits) for one in wanted.values()
         ]
         self._gates = {b"": [(probe, probe.shapes) for probe in self._probes if probe.literals]}
         self._gates_until = _UNGATED
         self._seen: set[bytes] = set()
-        self._telling: dict[bytes, list[_Probe]] = {}
+        self._telling: dict[bytes, list[Probe]] = {}
         self._carry = b""
         self._inside = False
         self._lines = 0
@@ -115,7 +81,7 @@ class Scanner:
         end = data.rfind(b"\n") + 1
         self._carry = data[end:]
         if len(self._carry) >= PIECE:
-            self._carry, self._inside = self._carry[:_LONGEST], True
+            self._carry, self._inside = self._carry[:LONGEST], True
         if end:
             self._take(data[:end])
 
@@ -142,11 +108,11 @@ class Scanner:
         clean = _ESCAPES.sub(b"", data) if b"\x1b" in data else data
         if b"\r" in clean:
             clean = _OVERWRITTEN.sub(b"", clean.replace(b"\r\n", b"\n"))
-        shapes = clean.translate(_DIGITS).split(b"\n")
+        shapes = clean.translate(DIGITS).split(b"\n")
         fresh = set(shapes) - self._seen
         if fresh:
             self._learn(fresh)
-        marked: dict[str, tuple[_Probe, list[int]]] = {}
+        marked: dict[str, tuple[Probe, list[int]]] = {}
         telling = self._telling
         for at, shape in enumerate(shapes):
             if shape in telling:
@@ -155,7 +121,7 @@ class Scanner:
         if marked:
             lines = clean.split(b"\n")
             for probe, places in marked.values():
-                _look(probe, lines, places, first)
+                look(probe, lines, places, first)
         self._keep(data, first)
         self._remember_time(clean)
         self._lines += data.count(b"\n")
@@ -166,7 +132,7 @@ class Scanner:
             self._seen.clear()
             self._telling.clear()
         self._seen |= fresh
-        ordered = [shape[:_LONGEST] for shape in sorted(fresh)]
+        ordered = [shape[:LONGEST] for shape in sorted(fresh)]
         text = b"\n".join(ordered)
         if self._size > self._gates_until:
             self._choose_gates(text)
@@ -178,7 +144,7 @@ class Scanner:
     def _choose_gates(self, sample: bytes) -> None:
         """From now on each probe is tried only behind the gates of its literals."""
         self._gates_until = self._size + _GATED
-        owners: dict[bytes, list[_Probe]] = {}
+        owners: dict[bytes, list[Probe]] = {}
         for probe in self._probes:
             for literal in probe.shapes:
                 owners.setdefault(literal, []).append(probe)
@@ -187,10 +153,10 @@ class Scanner:
             for gate, behind in choose_gates(owners, sample).items()
         }
 
-    def _try(self, probe: _Probe, literals: tuple[bytes, ...], text: bytes) -> None:
+    def _try(self, probe: Probe, literals: tuple[bytes, ...], text: bytes) -> None:
         """Note the shapes on which a probe holds."""
         most = _KNOWN_TRIES if probe.found.count > _KNOWN else _FRESH_TRIES
-        for tries, at in enumerate(_places(text, literals)):
+        for tries, at in enumerate(places_of(text, literals)):
             start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
             shape = text[start : len(text) if end < 0 else end]
             if tries >= most and (not probe.exact or most == _KNOWN_TRIES):
@@ -257,25 +223,6 @@ class Scanner:
                 return
 
 
-def _look(probe: _Probe, lines: list[bytes], places: list[int], first: int) -> None:
-    """The lines of one piece that a probe is about: the first and the last ones, the others only counted."""
-    if probe.exact:
-        places = [at for at in places if probe.rough.search(lines[at], 0, _LONGEST)]
-    left_out = max(0, len(places) - 2 * _EDGE)
-    if left_out:
-        places = places[:_EDGE] + places[-_EDGE:]
-    before = probe.found.count
-    for at in places:
-        line = read_line(first + at, lines[at][:_LONGEST])
-        match = probe.match(line)
-        if match:
-            named = {name: text or "" for name, text in match.groupdict().items()}
-            numbered = {str(i): text or "" for i, text in enumerate((match[0], *match.groups()))}
-            probe.found.add(Hit(line=line, groups={**numbered, **named}))
-    if left_out and probe.found.count > before:
-        probe.found.count += left_out
-
-
 def _read(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[Line, ...]]:
     """Neighbouring pieces as one run of lines."""
     if pieces:
@@ -285,28 +232,3 @@ def _read(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[Line, ...]]:
 
 def _stamp(data: bytes, at: int) -> str:
     return data[at : at + 40].decode("utf-8", "replace").partition("\n")[0]
-
-
-def _places(data: bytes, literals: tuple[bytes, ...]) -> Iterator[int]:
-    """Where one of the literals is, at most once a line, in order."""
-    if len(literals) == 1:
-        literal, at = literals[0], data.find(literals[0])
-        while at >= 0:
-            yield at
-            end = data.find(b"\n", at)
-            at = -1 if end < 0 else data.find(literal, end)
-        return
-    following = {literal: at for literal in literals if (at := data.find(literal)) >= 0}
-    while following:
-        at = min(following.values())
-        yield at
-        end = data.find(b"\n", at)
-        if end < 0:
-            return
-        for literal, place in list(following.items()):
-            if place < end:
-                again = data.find(literal, end)
-                if again < 0:
-                    del following[literal]
-                else:
-                    following[literal] = again
