@@ -8,7 +8,7 @@ libraries that only a machine with the accelerator has are one ``note``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
@@ -19,7 +19,7 @@ from doctor.checks.files import reinstall, relative
 from doctor.checks.words import ENVIRONMENT, count, named, some
 from doctor.imports.libraries import is_driver
 from doctor.imports.native import NativeInspector, inspector_of
-from doctor.model import Distribution, Evidence, Finding, Fix, Location, Safety, Severity
+from doctor.model import Distribution, Environment, Evidence, Finding, Fix, Location, Safety, Severity
 
 RULE = "native"
 
@@ -35,26 +35,27 @@ def check(examination: Examination) -> Iterator[Finding]:
         compiled = compiled_of(distribution, examination)
         if compiled.files:
             for finding in _judged(compiled, inspector, drivers):
-                yield _if_brought(finding, distribution, examination)
+                yield if_brought(finding, examination.environment, examination.assumed)
     if drivers:
         yield _drivers(drivers)
 
 
-def _if_brought(finding: Finding, distribution: Distribution, examination: Examination) -> Finding:
+def if_brought(finding: Finding, environment: Environment, assumed: Mapping[str, str]) -> Finding:
     """A library may well come with a requirement that the host will bring (``--assume``): then it is no warning.
 
     Also with a requirement of a requirement: what is built against torch finds torch's libraries loaded.
     """
-    if finding.rule != "native-library" or not examination.assumed:
+    distribution = environment.distribution(finding.subjects[0].partition("==")[0])
+    if finding.rule != "native-library" or not assumed or distribution is None:
         return finding
-    assumed = sorted(_needed_below(distribution, examination).intersection(examination.assumed))
-    if not assumed:
+    brought = sorted(_needed_below(distribution, environment).intersection(assumed))
+    if not brought:
         return finding
-    why = f"{' and '.join(assumed)} is assumed and may bring them."
+    why = f"{' and '.join(brought)} is assumed and may bring them."
     return replace(finding, severity=Severity.NOTE, details=(*finding.details, why))
 
 
-def _needed_below(distribution: Distribution, examination: Examination) -> set[str]:
+def _needed_below(distribution: Distribution, environment: Environment) -> set[str]:
     """Names of all that the distribution requires, and of what these require, whatever the markers say."""
     found: set[str] = set()
     waiting = [distribution]
@@ -62,7 +63,7 @@ def _needed_below(distribution: Distribution, examination: Examination) -> set[s
         names = (re.split(r"[^A-Za-z0-9._-]", text.strip(), maxsplit=1)[0] for text in waiting.pop().requires)
         fresh = {str(canonicalize_name(name)) for name in names} - found
         found |= fresh
-        known = (examination.environment.distribution(name) for name in sorted(fresh))
+        known = (environment.distribution(name) for name in sorted(fresh))
         waiting += [each for each in known if each is not None]
     return found
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-
-from packaging.utils import canonicalize_name
 
 from doctor.checks import native, native_abi
 from doctor.checks.breakages import finding_of
@@ -22,7 +19,6 @@ from doctor.rulebook.rules import Rulebook
 from doctor.triage.snapshot_files import Progress, Unseen, open_files
 
 _NAMED = 8
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
 
 def machine_findings(environment: Environment, files: FileView, rules: tuple[str, ...] = ()) -> tuple[Finding, ...]:
@@ -48,22 +44,10 @@ def examine_snapshot(snapshot: Snapshot, options: Options, index: Index, progres
     report = examine_environment(snapshot.environment, files, rulebook, options)
     here = {(finding.rule, finding.subjects) for finding in report.findings}
     seen_there = (finding for finding in snapshot.machine if (finding.rule, finding.subjects) not in here)
-    machine = [_if_brought(finding, snapshot.environment, options.assumed) for finding in seen_there]
+    machine = [native.if_brought(finding, snapshot.environment, options.assumed) for finding in seen_there]
     known = _known_breakages(report, rulebook, unseen) if options.depth is not Depth.METADATA else ()
     findings = tuple(sorted((*report.findings, *machine, *known, *_notes(unseen)), key=Finding.sort_key))
     return replace(report, findings=findings)
-
-
-def _if_brought(finding: Finding, environment: Environment, assumed: Mapping[str, str]) -> Finding:
-    """A missing library is no warning when it may well come with a requirement that the host will bring."""
-    distribution = environment.distribution(finding.subjects[0].partition("==")[0])
-    names = (_NAME.match(text.strip()) for text in (distribution.requires if distribution else ()))
-    wanted = {str(canonicalize_name(match[0])) for match in names if match}
-    brought = sorted(wanted.intersection(assumed))
-    if finding.rule != "native-library" or not brought:
-        return finding
-    why = f"{' and '.join(brought)} is assumed and may bring them."
-    return replace(finding, severity=Severity.NOTE, details=(*finding.details, why))
 
 
 def _known_breakages(report: Report, rulebook: Rulebook, unseen: Iterable[Unseen]) -> Iterable[Finding]:
