@@ -13,10 +13,11 @@ from doctor.triage.diagnosis import (
     POSSIBLE,
     Diagnosis,
     Knowledge,
+    Verdict,
+    diagnosed,
     finding,
     install,
     is_distribution,
-    lines_of,
     pinned,
     spoken,
 )
@@ -60,14 +61,15 @@ def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
         f"{_lacks(found.provider, missing, versions)}",
         reading,
     )
-    return Diagnosis(
-        finding=replace(conclusion, details=details, fixes=fixes),
-        category=_category(missing, found.offer, versions.of(found.provider)),
-        sure=_sure(found, fixes, told=bool(told)),
-        why="the wheels of the index were read" if fixes else "the message names what is missing, not since when",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        replace(conclusion, details=details, fixes=fixes),
+        Verdict(
+            _category(missing, found.offer, versions.of(found.provider)),
+            _sure(found, fixes, told=bool(told)),
+            "the wheels of the index were read" if fixes else "the message names what is missing, not since when",
+        ),
         ask="" if fixes and told else FREEZE,
-        reading=reading,
     )
 
 
@@ -200,17 +202,18 @@ def _standard_library(reading: Reading, missing: Missing, knowledge: Knowledge, 
     if standin := stand_in(missing.module or ""):
         fixes.append(install(standin, because=f"brings {missing.module} back, which Python gave up"))
     own = reading.importer == PROJECT
-    return Diagnosis(
-        finding=replace(found, fixes=tuple(fixes)),
-        category="python_version",
-        sure=CERTAIN if fixes and versions.of(reading.importer) else LIKELY,
-        why="the name belongs to Python's own library",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        replace(found, fixes=tuple(fixes)),
+        Verdict(
+            "python_version",
+            CERTAIN if fixes and versions.of(reading.importer) else LIKELY,
+            "the name belongs to Python's own library",
+        ),
         ask="" if python and fixes else "python --version; python -m pip freeze",
         advice=(
             f"is there a file {(missing.module or '').split('.')[0]}.py beside your script? it would hide Python's own"
             if own
             else f"a newer {reading.importer} may do without it; else an older Python, in an environment of its own",
         ),
-        reading=reading,
     )

@@ -15,6 +15,8 @@ from doctor.triage.diagnosis import (
     POSSIBLE,
     Diagnosis,
     Knowledge,
+    Verdict,
+    diagnosed,
     finding,
     is_distribution,
     lines_of,
@@ -156,15 +158,14 @@ def _partial(reading: Reading, versions: Versions) -> Diagnosis:
             "its files are mixed from two versions"
         )
         advice = (f"install it again:  python -m pip install --force-reinstall --no-deps {reading.importer}",)
-    return Diagnosis(
-        finding=finding("shadowed-module" if shadow else "circular-import", Severity.ERROR, names, message, reading),
-        category="user_code",
-        sure=CERTAIN if shadow else POSSIBLE,
-        why="Python says that the module was only partially initialized",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        finding("shadowed-module" if shadow else "circular-import", Severity.ERROR, names, message, reading),
+        Verdict(
+            "user_code", CERTAIN if shadow else POSSIBLE, "Python says that the module was only partially initialized"
+        ),
         ask="" if shadow else f'python -c "import {top}; print({top}.__file__)"',
         advice=advice,
-        reading=reading,
     )
 
 
@@ -183,15 +184,12 @@ def _unread(reading: Reading, versions: Versions) -> Diagnosis | None:
         f"{ran} cannot read {place.owner.file} of {name}: it is written for a newer Python (or for Python 2)",
         reading,
     )
-    return Diagnosis(
-        finding=found,
-        category="python_version",
-        sure=LIKELY,
-        why="an installed file, not your own code, is no Python that this version knows",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict("python_version", LIKELY, "an installed file, not your own code, is no Python that this version knows"),
         ask="" if versions.python else "python --version",
         advice=(f"use a newer Python, in an environment of its own, or an older release of {place.owner.name}",),
-        reading=reading,
     )
 
 
@@ -209,27 +207,25 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
     third = reading.third_party
     if place is None:
         found = finding("exception", Severity.ERROR, (), said, reading)
-        return Diagnosis(
-            finding=found,
-            category="unknown",
-            sure=POSSIBLE,
-            why="only the last line of the traceback is there",
-            lines=lines_of(reading),
+        return diagnosed(
+            reading,
+            found,
+            Verdict("unknown", POSSIBLE, "only the last line of the traceback is there"),
             ask=_WHOLE_TEXT,
-            reading=reading,
         )
     own = reading.own
     if place.owner.kind == PROJECT:
         message = f"your own code fails at {place.frame.path}:{place.frame.line}: {said}"
-        return Diagnosis(
-            finding=finding("own-code", Severity.ERROR, (), message, reading),
-            category="user_code",
-            sure=LIKELY,
-            why="the innermost frame is in your own file, and nothing in the message points at a package",
-            lines=lines_of(reading),
+        return diagnosed(
+            reading,
+            finding("own-code", Severity.ERROR, (), message, reading),
+            Verdict(
+                "user_code",
+                LIKELY,
+                "the innermost frame is in your own file, and nothing in the message points at a package",
+            ),
             ask=FREEZE,
             advice=("if the same code worked before, tell what was installed or upgraded in between",),
-            reading=reading,
         )
     owner = third.owner.name if third else place.owner.name
     looked_up = own is not None and name.rpartition(".")[2] in _WRONG_ARGUMENT
@@ -238,17 +234,18 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
     found = replace(
         finding("raised-in-package", Severity.ERROR, (pinned(owner, versions),), message, reading), details=(by,)
     )
-    return Diagnosis(
-        finding=found,
-        category="user_code" if looked_up else "call",
-        sure=POSSIBLE,
-        why="it was looked up for your own code and is not there"
-        if looked_up
-        else "the innermost frame is in that package; its arguments or its version may be at fault",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict(
+            "user_code" if looked_up else "call",
+            POSSIBLE,
+            "it was looked up for your own code and is not there"
+            if looked_up
+            else "the innermost frame is in that package; its arguments or its version may be at fault",
+        ),
         ask=FREEZE,
         advice=("if the same code worked before, tell what was installed or upgraded in between",),
-        reading=reading,
     )
 
 
@@ -264,12 +261,9 @@ def _cut(reading: Reading, versions: Versions) -> Diagnosis:
         f"the traceback{where} is cut off: the line that says what happened is missing",
         reading,
     )
-    return Diagnosis(
-        finding=found,
-        category="unknown",
-        sure=POSSIBLE,
-        why="no line after the last frame names an exception",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict("unknown", POSSIBLE, "no line after the last frame names an exception"),
         ask="the last 5 lines of the traceback",
-        reading=reading,
     )

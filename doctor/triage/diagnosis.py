@@ -53,6 +53,15 @@ class Diagnosis:
     consequence: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What kind of trouble, how sure that is, and by what: see ``Diagnosis``."""
+
+    category: str
+    sure: str
+    why: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """All conclusions, roots first; the run's timeline; what the paste told about the environment."""
@@ -128,6 +137,22 @@ def lines_of(reading: Reading) -> tuple[int, ...]:
     place = reading.innermost
     numbers = [place.frame.number] if place else []
     return tuple(dict.fromkeys([*numbers, reading.raised.number]))
+
+
+def diagnosed(
+    reading: Reading, statement: Finding, verdict: Verdict, *, ask: str = "", advice: tuple[str, ...] = ()
+) -> Diagnosis:
+    """The conclusion from one exception."""
+    return Diagnosis(
+        finding=statement,
+        category=verdict.category,
+        sure=verdict.sure,
+        why=verdict.why,
+        lines=lines_of(reading),
+        ask=ask,
+        advice=advice,
+        reading=reading,
+    )
 
 
 def is_distribution(name: str) -> bool:

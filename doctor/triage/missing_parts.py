@@ -15,10 +15,11 @@ from doctor.triage.diagnosis import (
     POSSIBLE,
     Diagnosis,
     Knowledge,
+    Verdict,
+    diagnosed,
     finding,
     install,
     is_distribution,
-    lines_of,
     pinned,
 )
 from doctor.triage.missing import Missing
@@ -62,19 +63,14 @@ def _module(reading: Reading, missing: Missing, knowledge: Knowledge, versions: 
     else:
         fixes, sure = _brings(module, provider, reading, knowledge, versions)
     local = not fixes or (sure == POSSIBLE)
-    return Diagnosis(
-        finding=replace(found, fixes=fixes),
-        category="missing_distribution",
-        sure=sure,
-        why="Python found no module of that name on its path",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        replace(found, fixes=fixes),
+        Verdict("missing_distribution", sure, "Python found no module of that name on its path"),
         ask=f"which python; python -m pip show {provider}" if is_distribution(provider) else FREEZE,
-        advice=(
-            (f"if {module} is a part of your own project: start from its top directory, or install the project",)
-            if local
-            else ("is it the right Python? an environment that is not activated lacks everything",)
-        ),
-        reading=reading,
+        advice=(f"if {module} is a part of your own project: start from its top directory, or install the project",)
+        if local
+        else ("is it the right Python? an environment that is not activated lacks everything",),
     )
 
 
@@ -127,15 +123,12 @@ def _own_module(reading: Reading, module: str) -> Diagnosis:
     found = finding(
         "own-module", Severity.ERROR, (), f"your own code imports {module}, which is not on Python's path", reading
     )
-    return Diagnosis(
-        finding=found,
-        category="user_code",
-        sure=LIKELY,
-        why="projects call their own modules so; packages of that name are others",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict("user_code", LIKELY, "projects call their own modules so; packages of that name are others"),
         ask='pwd; python -c "import sys; print(sys.path)"',
         advice=("start from the project's top directory, or install the project:  python -m pip install -e .",),
-        reading=reading,
     )
 
 
@@ -203,14 +196,11 @@ def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosi
         if requirement
         else ()
     )
-    return Diagnosis(
-        finding=replace(found, fixes=fixes),
-        category="version_conflict",
-        sure=CERTAIN,
-        why="the message names requirement and installed version",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        replace(found, fixes=fixes),
+        Verdict("version_conflict", CERTAIN, "the message names requirement and installed version"),
         ask=FREEZE,
-        reading=reading,
     )
 
 
@@ -227,15 +217,12 @@ def _symbol(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis
         f"{said} was compiled against another version of a library: its symbol {missing.symbol} is not there",
         reading,
     )
-    return Diagnosis(
-        finding=found,
-        category="binary_abi",
-        sure=LIKELY,
-        why="an undefined symbol means that two binaries are not of one build",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict("binary_abi", LIKELY, "an undefined symbol means that two binaries are not of one build"),
         ask=FREEZE,
         advice=("install the packages of that family again together, from one source",),
-        reading=reading,
     )
 
 
@@ -247,16 +234,13 @@ def _library(reading: Reading, missing: Missing) -> Diagnosis:
         f"the shared library {missing.symbol} cannot be found",
         reading,
     )
-    return Diagnosis(
-        finding=found,
-        category="missing_library",
-        sure=CERTAIN,
-        why="the loader names it",
-        lines=lines_of(reading),
+    return diagnosed(
+        reading,
+        found,
+        Verdict("missing_library", CERTAIN, "the loader names it"),
         ask=f"ldconfig -p | grep {missing.symbol}; echo $LD_LIBRARY_PATH",
         advice=(
             "load the module (module load ...) or install the package that brings it",
             "on a login node the libraries of GPUs are missing",
         ),
-        reading=reading,
     )
