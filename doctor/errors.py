@@ -38,10 +38,11 @@ class NotAnEnvironmentError(DoctorError):
 class RuleError(DoctorError):
     """A rule file cannot be used: names the file, the key path and the complaint."""
 
-    def __init__(self, path: str, key: str, complaint: str) -> None:
-        """Keep the file, the dotted key path ('' for the whole file) and the complaint."""
-        self.path, self.key, self.complaint = path, key, complaint
-        super().__init__(f"{path}: {key + ': ' if key else ''}{complaint}")
+    def __init__(self, path: str, key: str, complaint: str, line: int = 0) -> None:
+        """Keep the file, the dotted key path ('' for the whole file), the complaint and its line (0: not known)."""
+        self.path, self.key, self.complaint, self.line = path, key, complaint, line
+        place = f"{path}:{line}" if line else path
+        super().__init__(f"{place}: {key + ': ' if key else ''}{complaint}")
 
 
 class RuleErrors(RuleError):  # noqa: N818 - several errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import click
@@ -10,10 +11,11 @@ from doctor.cli.output import deliver, page_for, progress
 from doctor.cli.settings import Settings, current_settings
 from doctor.cli.triage_batch import batch_text
 from doctor.cli.triage_sources import Source, follow, open_source, read_text
-from doctor.errors import UsageError
+from doctor.errors import RuleError, UsageError
 from doctor.probe.redact import Redactor
 from doctor.render.answer import render_answer, render_answer_json
 from doctor.render.clean import clean_answer
+from doctor.render.escape import shown
 from doctor.render.ticket import render_ticket
 from doctor.triage.answer import answer, scanner
 from doctor.triage.diagnosis import Answer, Knowledge
@@ -88,6 +90,14 @@ def _rendered(found: Answer, form: str, settings: Settings, output: str) -> str:
     return render_answer(clean_answer(found, redactor), page_for(settings, to_file=output not in ("", "-")))
 
 
+def _tell_of(left_out: list[RuleError]) -> None:
+    """One sentence for each rule file that cannot be used: the text is read without it."""
+    for path in dict.fromkeys(complaint.path for complaint in left_out):
+        own = [complaint for complaint in left_out if complaint.path == path]
+        more = f" (and {len(own) - 1} more: acdoctor rules test {path})" if len(own) > 1 else ""
+        sys.stderr.write(f"acdoctor: {shown(str(own[0]))}{more}; the rule is left out\n")
+
+
 def _index_lookup() -> Lookup:
     from doctor.triage.wheels import IndexLookup  # noqa: PLC0415 - most pastes need no index
 
@@ -113,7 +123,9 @@ def _knowledge(settings: Settings, snapshot: str, venv: str, config: str, now: s
     clock = moment(now) if now else None
     if now and clock is None:
         raise UsageError(f"--now wants a time such as 2026-11-23 15:20:00, not {now!r}.")
-    rulebook = load_rulebook(settings.rules, kinds=("log", "breakage"))
+    left_out: list[RuleError] = []
+    rulebook = load_rulebook(settings.rules, kinds=("log", "breakage"), left_out=left_out)
+    _tell_of(left_out)
     lookup = None
     if not settings.offline:
         lookup = later(_index_lookup)

@@ -14,6 +14,7 @@ from typing import Any
 
 from doctor.errors import RuleError, RuleErrors
 from doctor.rulebook.kept import keep, recalled
+from doctor.rulebook.lines import line_of
 from doctor.rulebook.reader import Table, shown
 from doctor.rulebook.rules import Breakage, LogRule, NativeContract, Rule, Rulebook, Stack
 from doctor.rulebook.schema import read_rule
@@ -118,10 +119,21 @@ def read_files(files: Iterable[RuleFile], complaints: list[RuleError], *, proven
             rule = _read(file, complaints, proven=proven)
         except RuleError as error:
             complaints.append(error)
-            continue
         if len(complaints) == before:
             rules.append(rule)
+        else:
+            complaints[before:] = _with_lines(file, complaints[before:])
     return rules
+
+
+def _with_lines(file: RuleFile, complaints: Sequence[RuleError]) -> list[RuleError]:
+    """The complaints with the lines of the file that they are about, in that order."""
+    try:
+        text = _bytes(file).decode("utf-8")
+    except (OSError, ValueError, RuleError):
+        return list(complaints)
+    found = [RuleError(one.path, one.key, one.complaint, line_of(text, one.key, one.complaint)) for one in complaints]
+    return sorted(found, key=lambda one: one.line)
 
 
 def make_rulebook(rules: Iterable[Rule]) -> Rulebook:
