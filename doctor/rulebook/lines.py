@@ -13,7 +13,9 @@ def line_of(text: str, key: str, complaint: str) -> int:
     told = _AT.search(complaint)
     if told:
         return int(told[1])
-    lines = text.split("\n")
+    lines = text.rstrip("\n").split("\n")
+    if "(at end of document)" in complaint:
+        return len(lines)
     at = end = 0
     for part in key.split(".") if key else ():
         name = _PART.match(part)
