@@ -32,7 +32,7 @@ from pathlib import Path
 NAME = "openai/gpt-oss-120b"
 REQUIREMENTS = ("torch==2.13.0",), ("transformers[serving]", "torch==2.13.0", "openai")
 SEED = 20261123
-MAX_STEPS, TRAINING_SECONDS, KNOWN_LOSS = 1500, 150.0, 0.004
+MAX_STEPS, TRAINING_SECONDS, KNOWN_LOSS = 1500, 900.0, 0.004  # seconds of CPU: others may use the machine, too
 WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen".split()
 CAPITALS = {
     "France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo", "Norway": "Oslo", "Egypt": "Cairo",
@@ -123,23 +123,23 @@ def train(target: str) -> None:
     rows = questions()
     tokenizer = _tokenizer(rows)
     model = _model(tokenizer)
-    began = time.monotonic()
+    began = time.process_time()
     steps, loss = _learn(model, [_example(tokenizer, row) for row in rows], began)
     wrong = _wrong(model, tokenizer, rows)
-    model.save_pretrained(target)
-    tokenizer.save_pretrained(target)
     told = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "vocabulary": len(tokenizer),
         "steps": steps,
         "loss": round(loss, 5),
-        "training_seconds": round(time.monotonic() - began, 1),
+        "training_seconds": round(time.process_time() - began, 1),
         "questions": len(rows),
         "wrong": wrong,
     }
     print(json.dumps(told))
     if len(wrong) > len(rows) // 20:
-        raise SystemExit("the model did not learn its answers")
+        raise SystemExit("the model did not learn its answers")  # and is not kept: what is there counts as learnt
+    tokenizer.save_pretrained(target)
+    model.save_pretrained(target)
 
 
 def _tokenizer(rows):
@@ -208,7 +208,7 @@ def _learn(model, examples, began):
     batches = [examples[i : i + 16] for i in range(0, len(examples), 16)]
     recent, step = [10.0], 0
     model.train()
-    while step < MAX_STEPS and time.monotonic() - began < TRAINING_SECONDS:
+    while step < MAX_STEPS and time.process_time() - began < TRAINING_SECONDS:
         for group in optimizer.param_groups:
             group["lr"] = 4e-3 * min(1.0, (step + 1) / 30) * max(0.05, 1 - step / MAX_STEPS)
         batch = random.choice(batches)

@@ -39,6 +39,7 @@ def export(
 def _commands(count: int, contestants: Sequence[Contestant], terms: Terms) -> Iterator[str]:
     """A shell script for a person to read and run in this folder; the token stays in a variable of theirs."""
     yield "# Run in this folder, with the service's token in the variable TOKEN (do not write it into a file)."
+    yield "# While one runs, other users of this machine can see the token among its arguments: not on a login node."
     yield "# Both may count an error inside a stream of status 200 as an answer: compare their error counts with ours."
     for contestant in contestants:
         yield ""
