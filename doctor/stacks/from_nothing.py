@@ -98,7 +98,7 @@ def planned_environment(
     for picked in resolution.picked:
         if picked.name in unseen:
             continue
-        wheel = reader.wheel(picked.file)
+        wheel = reader.wheel(picked.file, interpreter.minor)
         if not picked.file.is_wheel and needs_building(wheel):
             unseen[picked.name] = picked.version
             for top in wheel.text("top_level.txt").split():

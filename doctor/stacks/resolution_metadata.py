@@ -56,8 +56,8 @@ class MetadataReader:
                 self._markers[key] = False
         return self._markers[key]
 
-    def wheel(self, file: ReleaseFile) -> WheelFiles:
-        """The members of a wheel; of a source archive those that an installation would have.
+    def wheel(self, file: ReleaseFile, minor: tuple[int, int] = (0, 0)) -> WheelFiles:
+        """The members of a wheel; of a source archive those that an installation into that Python would have.
 
         Raises:
             IndexUnavailableError: the index cannot be asked.
@@ -65,11 +65,11 @@ class MetadataReader:
         """
         if file.is_wheel:
             return self._index.wheel(file)
-        key = file.sha256 or file.url
+        key = f"{file.sha256 or file.url} {minor}"
         if key not in self._wheels:
             if (file.size or 0) > LARGEST:
                 raise SourceError(f"{file.filename} is a source archive of {file.size:,} bytes")
-            self._wheels[key] = wheel_of_source(file, self._index)
+            self._wheels[key] = wheel_of_source(file, self._index, minor)
         return self._wheels[key]
 
     def _read(self, file: ReleaseFile) -> Asked:

@@ -24,6 +24,7 @@ _MOST_MEMBERS = 20_000
 _UNPACKED = 256 * 1024**2
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx", ".rs", ".f90", ".f", ".cu")
 _APART = re.compile(r"(^|/)(tests?|docs?|examples?|benchmarks?|vendor|node_modules|third_party)(/|$)")
+_COPY = re.compile(r"py(\d)\.(\d+)/([^/]+)")
 _SECTION = re.compile(r"\[([^:\]]*):?(.*)\]")
 
 
@@ -31,8 +32,8 @@ class SourceError(Exception):
     """What the archive would install cannot be told; ``str()`` says why in a few words."""
 
 
-def wheel_of_source(file: ReleaseFile, index: Index) -> WheelFiles:
-    """The archive as a wheel.
+def wheel_of_source(file: ReleaseFile, index: Index, minor: tuple[int, int] = (0, 0)) -> WheelFiles:
+    """The archive as a wheel; ``minor`` is the Python that it is for, where that makes a difference.
 
     Raises:
         SourceError: it cannot be told without building it.
@@ -54,7 +55,7 @@ def wheel_of_source(file: ReleaseFile, index: Index) -> WheelFiles:
             if f"{egg}/{name}" in members:
                 archive.writestr(f"{target}/{name}", members[f"{egg}/{name}"])
         rows = []
-        for path, data in _installed(members, egg, distribution):
+        for path, data in _installed(members, egg, distribution, minor):
             archive.writestr(path, data)
             rows.append(f"{path},,{len(data)}\n")
         archive.writestr(f"{target}/RECORD", "".join(rows))
@@ -133,18 +134,28 @@ def _egg_requirements(text: str) -> Iterator[str]:
             yield f"{line} ; {' and '.join(conditions)}" if conditions else line
 
 
-def _installed(members: Mapping[str, bytes], egg: str, distribution: str) -> Iterator[tuple[str, bytes]]:
+def _installed(
+    members: Mapping[str, bytes], egg: str, distribution: str, minor: tuple[int, int]
+) -> Iterator[tuple[str, bytes]]:
     """(path in site-packages, bytes) of the packages and modules that the archive's top_level.txt names."""
     text = members.get(f"{egg}/top_level.txt", b"").decode("utf-8", errors="replace")
     tops = text.split() or [distribution, distribution.lower()]
     compiled = [n for n in members if n.endswith(_COMPILED) and not _APART.search(n)]
     for top in dict.fromkeys(tops):
-        root = _root_of(top, members, (dirname(egg), "", "src", "lib", "python"))
+        root = _root_of(top, members, (*_copies(top, members, minor), dirname(egg), "", "src", "lib", "python"))
         if root is None or any(n.startswith(f"{root}{top}/") for n in compiled):
             continue
         for name, data in sorted(members.items()):
             if name == f"{root}{top}.py" or name.startswith(f"{root}{top}/"):
                 yield name[len(root) :], data
+
+
+def _copies(top: str, members: Mapping[str, bytes], minor: tuple[int, int]) -> Iterator[str]:
+    """Of several copies (``py3.7/``, ``py3.8/``) those that were made for this Python or an older one, newest first."""
+    found = {(int(m[1]), int(m[2])) for n in members if (m := _COPY.match(n)) and m[3] in (top, f"{top}.py")}
+    for major, number in sorted(found, reverse=True) if len(found) > 1 else ():
+        if major == minor[0] and number <= minor[1]:
+            yield f"py{major}.{number}"
 
 
 def _root_of(top: str, members: Mapping[str, bytes], places: tuple[str, ...]) -> str | None:

@@ -97,6 +97,15 @@ def test_source_archives_are_read_and_not_run(dated, choose, interpreter, tmp_pa
     assert wheel.read("old/__init__.py") == b"import lib\n"
 
 
+def test_of_several_copies_the_one_for_the_python_is_installed(dated, choose):
+    """As multiprocess does: a folder for each Python, of which setup.py takes one; the newest that is not too new."""
+    copies = {f"py{v}/old/__init__.py": f"made_for = '{v}'\n" for v in ("2.7", "3.6", "3.8", "3.20")}
+    dated.add_source("2025-01-01", "old", "1.0", copies)
+    reader, file = MetadataReader(dated.index()), choose("old").get("old").file
+    for minor, made_for in (((3, 8), b"3.8"), ((3, 7), b"3.6"), ((3, 11), b"3.8"), ((2, 7), b"2.7")):
+        assert made_for in reader.wheel(file, minor).read("old/__init__.py")
+
+
 def test_contradictions_are_said_in_one_sentence(dated, choose):
     dated.add("2025-01-01", "app", "1.0", requires=("lib>=2",))
     dated.add("2025-01-01", "lib", "1.0")
