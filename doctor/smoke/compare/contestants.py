@@ -121,8 +121,8 @@ def _model(service: Service, client: ServiceClient, wanted: str, option: str) ->
             return wanted
         failure = reply.failure
         if failure and failure.kind == "network":  # a name would not help
-            cure = failure.cures[0].rstrip(".") if failure.cures else "Look at the network"
-            raise NoModelError(f"{service.title} cannot be asked: {failure.sentence}. {cure[:1].upper()}{cure[1:]}.")
+            cure = failure.cures[0] if failure.cures else "look at the network"
+            raise NoModelError(f"{service.title} cannot be asked: {failure.sentence}. {cure[:1].upper()}{cure[1:]}")
         why = f": {failure.sentence}" if failure else ""
         raise NoModelError(f"{service.title} does not list its models{why}. Name one: {option}NAME.")
     choice = choose_model(service, wanted, catalogue)
