@@ -22,7 +22,8 @@ _STILL_WORKS = "What was compared before is answered again with --offline, and a
 
 
 @click.command()
-@click.argument("name", metavar="STACK|VENV|FILE")
+@click.argument("name", metavar="[STACK|VENV|FILE]", required=False, default="")
+@click.option("--snapshot", metavar="FILE", default="", help="The environment, as `acdoctor snapshot` wrote it.")
 @click.option("--worked-on", metavar="DATE", required=True, help="A day on which it worked (2025-11-05).")
 @click.option("--today", metavar="DATE", default="", help="The day to compare; default: as installed, or now.")
 @click.option("--bisect", is_flag=True, help="Find the exact days on which it changed between the two.")
@@ -36,6 +37,7 @@ _STILL_WORKS = "What was compared before is answered again with --offline, and a
 @click.option("-o", "--output", metavar="FILE", default="", help="Write the report to FILE.")
 def drift(
     name: str,
+    snapshot: str,
     worked_on: str,
     today: str,
     bisect: bool,
@@ -59,6 +61,9 @@ def drift(
     from doctor.stacks.drift_lab import Lab  # noqa: PLC0415
     from doctor.stacks.drift_sources import Given, case_of  # noqa: PLC0415
 
+    if bool(name) == bool(snapshot):
+        raise UsageError("Name what to compare: a stack, a VENV, a file, or --snapshot FILE, and one of them only.")
+    name = name or snapshot
     settings = current_settings()
     first, last = day_of(worked_on, "--worked-on"), day_of(today, "--today") if today else None
     if last is not None and last < first:
