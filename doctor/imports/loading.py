@@ -8,6 +8,7 @@ from doctor.imports import lower
 from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.finder import Spec
 from doctor.imports.machine import MODULE_STEPS, Frame, Machine
+from doctor.imports.native import SIZE_WORDS
 from doctor.imports.values import Bounded, Module
 
 _OVERRIDES: dict[str, Callable[[Machine, Module], None]] = {}
@@ -122,8 +123,9 @@ def _standard_missing(machine: Machine, spec: Spec, reason: str, importer: Frame
 
 
 def _unloadable(machine: Machine, spec: Spec, reason: str, kind: str, importer: Frame, line: int) -> Raised:
+    exception = "ValueError" if SIZE_WORDS in reason else "ImportError"
     failure = Failure(
-        kind=kind, exception="ImportError", message=reason, symbol=spec.name, provider=spec.name,
+        kind=kind, exception=exception, message=reason, symbol=spec.name, provider=spec.name,
         module=importer.module.name, path=importer.module.spec.path, line=line, provider_path=spec.path,
     )  # fmt: skip
-    return machine.fail(failure, error_class("ImportError"), importer)
+    return machine.fail(failure, error_class(exception), importer)

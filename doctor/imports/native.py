@@ -32,6 +32,10 @@ _NUMPY_2 = b"numpy._core"
 _NUMPY_API = b"_ARRAY_API\0"
 _NUMPY_IMPORT = b"numpy.core.multiarray failed to import"
 _NUMPY_LAZY = b"\0numpy.core.multiarray\0"
+# Cython compares the sizes of types before it runs the module's own code, and raises ValueError
+SIZE_WORDS = "numpy.dtype size changed, may indicate binary incompatibility"
+_SIZE_CHANGED = SIZE_WORDS.partition(" ")[2].encode()
+_NUMPY_CONSTANTS = (_NUMPY_1, _NUMPY_2, _NUMPY_API, _NUMPY_IMPORT, _NUMPY_LAZY, _SIZE_CHANGED)
 
 
 def native_failure(path: str, files: FileView, environment: Environment) -> str | None:
@@ -126,11 +130,14 @@ class NativeInspector:
         if numpy is None or not self.has_numpy_2:
             return None
         elf = self.libraries.elf(path)
-        if isinstance(elf, str) or not self._imports_numpy_1(path, elf):
+        if isinstance(elf, str):
+            return None
+        found = self._numpy_constants(path, elf)
+        if {_NUMPY_1, _NUMPY_API, _NUMPY_IMPORT} != found - {_SIZE_CHANGED}:
             return None
         return (
             f"{basename(path)} was compiled for NumPy 1 and cannot be loaded with NumPy {numpy.version} "
-            "(numpy.dtype size changed; numpy.core.multiarray failed to import)"
+            f"({SIZE_WORDS if _SIZE_CHANGED in found else 'numpy.core.multiarray failed to import'})"
         )
 
     def undefined_symbol(self, path: str) -> tuple[str, str] | None:
@@ -179,16 +186,16 @@ class NativeInspector:
             return f"{basename(path)} is cut off: {len(head)} bytes are there"
         return None
 
-    def _imports_numpy_1(self, path: str, elf: Elf) -> bool:
+    def _numpy_constants(self, path: str, elf: Elf) -> set[bytes]:
         read = reader_of(self.files, path)
         constants = [s for s in elf.segments if s.loaded and s.constant] or [s for s in elf.segments if s.loaded]
         found: set[bytes] = set()
         for segment in constants:
             if segment.size > _CONSTANTS_LIMIT:
-                return False
+                return set()
             data = read(segment.offset, segment.size)
-            found.update(n for n in (_NUMPY_1, _NUMPY_2, _NUMPY_API, _NUMPY_IMPORT, _NUMPY_LAZY) if n in data)
-        return found == {_NUMPY_1, _NUMPY_API, _NUMPY_IMPORT}
+            found.update(n for n in _NUMPY_CONSTANTS if n in data)
+        return found
 
     def _is_elf_platform(self) -> bool:
         interpreter = self.environment.interpreter

@@ -15,7 +15,7 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doctor.checks import native, native_abi
+from doctor.checks import import_contracts, native, native_abi
 from doctor.imports.elf import ElfError, read_elf
 from doctor.imports.libraries import expand, host_may_bring, is_driver
 from doctor.imports.native import NativeInspector, native_failure
@@ -205,6 +205,20 @@ def test_modules_for_numpy_1_under_numpy_2_are_one_finding(patient):
     assert found.severity is Severity.ERROR
     assert found.subjects == ("old==1.0", "numpy==2.2.6", "older==1.0")
     assert [fix.install for fix in found.fixes] == [("numpy<2",), ("old>1.0", "older>1.0")]
+
+
+@pytest.mark.parametrize(
+    ("more", "caught"), [(b"", True), (b"size changed, may indicate binary incompatibility\0", False)]
+)
+def test_cython_compares_sizes_before_a_guard_for_imports_helps(patient, more, caught):
+    """``ValueError: numpy.dtype size changed`` passes ``except ImportError``; NumPy's own ImportError does not."""
+    patient.install("numpy==2.2.6", {"numpy/__init__.py": ""})
+    guarded = "try:\n    from old import _m\nexcept ImportError:\n    _m = None\n"
+    patient.install("old==1.0", {"old/__init__.py": "", f"old/_m{SUFFIX}": elf(constants=NUMPY_1 + more)})
+    patient.install("user==1.0", {"user/__init__.py": guarded}, ["old"])
+    found = [f for f in patient.check(import_contracts.check) if "user" in f.entries]
+    assert (found == []) is caught
+    assert all("ValueError" in f.details[0] for f in found)
 
 
 @pytest.mark.parametrize("numpy", ["1.26.4", ""])
