@@ -68,15 +68,15 @@ def cost_of(target: Target, before: Report, after: Report, scene: Scene) -> tupl
 
 
 def _size(target: Target, scene: Scene) -> tuple[int, ...]:
-    """How much a target changes: of what is there (what comes new weighs less), how far, of what was asked for."""
+    """How much a target changes: what is there (what comes new weighs less), how far, downwards, what was asked for."""
     environment = scene.environment
     moved = changes(target, environment)
     touched = sum(c.before is not None for c in moved) + len(reinstalled(target, environment))
     return (
         MOVED * (touched + len(target.remove_paths)) + sum(c.before is None for c in moved),
         max((level(c.before, c.after) for c in moved), default=0),
-        sum(c.name in scene.asked_for for c in moved),
         sum(is_downgrade(c) for c in moved),
+        sum(c.name in scene.asked_for for c in moved),
     )
 
 
