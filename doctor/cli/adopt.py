@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from doctor.checks.examine import NO_STACK, Options, examine
+from doctor.cli.drift import needing_the_index
 from doctor.cli.output import progress, say
 from doctor.cli.settings import current_settings
 from doctor.errors import UsageError
@@ -20,6 +21,8 @@ from doctor.rulebook.sources import builtin_ids
 from doctor.stacks.adopting import Adopted
 from doctor.stacks.adopting import adopt as adopt_environment
 from doctor.stacks.lockfile import PYLOCK, REQUIREMENTS, render_pylock
+
+_STILL_WORKS = "Nothing was written; acdoctor check and acdoctor snapshot need no index."
 
 
 @click.command()
@@ -36,7 +39,7 @@ def adopt(venv: str | None, stack_id: str, output: str) -> int:
     rule_path, folder = _places(stack_id, output)
     path = resolve_environment_path(venv)
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    with progress(f"examining {shown(path)}", settings):
+    with needing_the_index(_STILL_WORKS), progress(f"examining {shown(path)}", settings):
         report = examine(path, Options(stack=NO_STACK, assumed=settings.assumed, rules=settings.rules))
         adopted = adopt_environment(report, stack_id, open_index(path, offline=settings.offline), today)
     _write(rule_path, folder, adopted)

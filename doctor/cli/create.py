@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from doctor.checks.examine import Options, examine
+from doctor.cli.drift import needing_the_index
 from doctor.cli.output import page_for, say
 from doctor.cli.output_bytes import transfer
 from doctor.cli.settings import Settings, current_settings
@@ -21,6 +22,11 @@ from doctor.stacks.create import Created, Recipe, check_checkout, likely_python
 from doctor.stacks.create import create as create_environment
 from doctor.stacks.locking import known_stack
 from doctor.stacks.shopping import Shopping, Wish, plan_shopping
+
+_STILL_WORKS = (
+    "From a folder with the files of the set it works without an index: --offline --find-links DIR; "
+    "--dry-run names the files, acdoctor constraints the versions."
+)
 
 
 @click.command()
@@ -63,7 +69,7 @@ def create(
         say(_shown_plan(shopping, verbose=settings.verbose))
         return 0
     index = open_index(offline=settings.offline, find_links=find_links)
-    with transfer(settings) as reporting:
+    with needing_the_index(_STILL_WORKS), transfer(settings) as reporting:
         try:
             created = create_environment(recipe, folder, wish, index, reporting)
         except (KeyboardInterrupt, IndexUnavailableError):

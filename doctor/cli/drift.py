@@ -87,14 +87,14 @@ def drift(
 
 
 @contextmanager
-def needing_the_index() -> Iterator[None]:
+def needing_the_index(still_works: str = _STILL_WORKS) -> Iterator[None]:
     """Without the index: its sentence, and what still works."""
     from doctor.errors import IndexUnavailableError  # noqa: PLC0415 - help must be quick
 
     try:
         yield
     except IndexUnavailableError as error:
-        raise IndexUnavailableError(f"{error} {_STILL_WORKS}") from None
+        raise IndexUnavailableError(f"{error} {still_works}") from None
 
 
 def index_for(settings: Settings) -> Index:

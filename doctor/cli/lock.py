@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from doctor.cli.drift import needing_the_index
 from doctor.cli.output import progress, say
 from doctor.cli.settings import Settings, current_settings
 from doctor.errors import UsageError
@@ -25,6 +26,10 @@ from doctor.stacks.lockfile import (
     render_pylock,
 )
 from doctor.stacks.locking import Made, broken_promises, differences, known_stack, make_lock
+
+_STILL_WORKS = (
+    "The set that comes with acdoctor is as it was: acdoctor constraints and acdoctor stacks show need no index."
+)
 
 
 @click.command()
@@ -49,7 +54,7 @@ def lock(stack_id: str, day: str, asked: str, python: str, prove: bool, checkout
     if prove:
         return _prove(stack, rulebook, checkout, settings)
     text = _asked(Path(asked) if asked else folder / ASKED)
-    with progress(f"resolving {stack.id}", settings):
+    with needing_the_index(_STILL_WORKS), progress(f"resolving {stack.id}", settings):
         made = make_lock(stack, text, open_index(offline=settings.offline), day, python)
     old = _known(folder)
     changed = differences(old.versions if old else {}, made.lock.versions)
@@ -73,7 +78,7 @@ def _prove(stack: Stack, rulebook: Rulebook, checkout: str, settings: Settings) 
     """Say what the imports of the set's entries would meet."""
     from doctor.stacks.lock_verdict import prove_lock  # noqa: PLC0415 - the importer, only for those who ask
 
-    with progress(f"following the imports of {stack.id}", settings):
+    with needing_the_index(_STILL_WORKS), progress(f"following the imports of {stack.id}", settings):
         known = read_lock(lock_folder(stack) / PYLOCK)
         proof = prove_lock(stack, known, open_index(offline=settings.offline), rulebook, checkout)
     for finding in proof.errors:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from packaging.utils import canonicalize_name
 
 from doctor.checks.fold import names
-from doctor.errors import UsageError
+from doctor.errors import IndexUnavailableError, UsageError
 from doctor.index.index import Candidate, Index
 from doctor.index.wheels import WheelFiles
 from doctor.model import Finding, Interpreter
@@ -116,6 +116,7 @@ class Comparison:
         for text, versions in zip(texts, found, strict=True):
             if not versions:
                 python = self.question.interpreter.version
+                self._refuse_offline()
                 raise UsageError(f"The index has no wheel of {text} for Python {python} on this platform.")
         return found[0], found[1]
 
@@ -167,8 +168,14 @@ class Comparison:
         ]
         known = [time.date() for time in times if time is not None]
         if len(known) < len(times):
+            self._refuse_offline()
             raise UsageError("This index does not tell upload times (PEP 700); a table needs them.")
         return max(known)
+
+    def _refuse_offline(self) -> None:
+        """What seems to be absent may only never have been read."""
+        if self.index.settings.offline:
+            raise IndexUnavailableError(f"With --offline too little is known of {self.left} and {self.right}.")
 
     def _entries_of(self, left: str, right: str) -> Modules:
         """What of which side is imported."""
