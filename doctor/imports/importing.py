@@ -139,6 +139,9 @@ def _nowhere(machine: Machine, module: Instance, name: str) -> bool:
     return own and machine.absence.certain(directory, name)
 
 
+_OWN_NAMES = frozenset({"__name__", "__package__", "__path__", "__file__", "__spec__", "__loader__", "__all__"})
+
+
 def _star(machine: Machine, module: Value, frame: Frame, line: int) -> None:
     if not isinstance(module, Module):
         frame.module.opened = frame.module.opened or "star import of an unknown module"
@@ -154,6 +157,8 @@ def _star(machine: Machine, module: Value, frame: Frame, line: int) -> None:
         names = list(exported.items if isinstance(exported, List) else exported)
         if (isinstance(exported, List) and exported.opened) or not all(isinstance(n, str) for n in names):
             frame.module.opened = frame.module.opened or f"computed __all__ of {module.name}"
+            # of what may be in it, the names that the import system gives a module are surely not
+            names = [n for n in names if not isinstance(n, str) or n not in _OWN_NAMES]
             names += [n for n in module.names if not n.startswith("_")]
     elif exported is None:
         names = [n for n in module.names if not n.startswith("_")]
