@@ -145,7 +145,7 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
         )
         groups.setdefault(_root_of(blamed, finding), []).append(finding)
     for group in groups.values():
-        group.sort(key=lambda f: f.severity.rank)
+        group.sort(key=lambda f: (f.severity.rank, not any("==" in r for fix in f.fixes for r in fix.install)))
         yield replace(group[0], explains=tuple(f.key for f in group[1:]))
         yield from group[1:]
     for called in call_findings(followed, owners, examination.environment):
@@ -157,6 +157,8 @@ def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:
     """What failures have in common when one cure will do: the module that lacks things, else the two distributions."""
     if blamed.provider is not None and not blamed.internal and blamed.failure.root.kind in {"name", "attribute"}:
         return (blamed.provider.name, blamed.failure.root.provider)
+    if blamed.provider is None and blamed.failure.root.kind in {"module", "metadata"} and not blamed.standard:
+        return ("", blamed.provider_name)  # one thing is missing, however many ask for it
     return tuple(s.partition("==")[0] for s in finding.subjects)
 
 
