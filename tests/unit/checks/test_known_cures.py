@@ -64,3 +64,14 @@ def test_another_break_is_left_alone(other):
 
 def test_a_rule_that_does_not_hold_here_says_nothing():
     assert with_known_cures([BREAK], _examination("peft==0.18.0", "transformers==4.53.0")) == (BREAK,)
+
+
+def test_what_the_stack_takes_from_an_archive_is_not_asked_of_the_index():
+    missing = replace(
+        BREAK, subjects=("a.module", "bigcode-eval"), symbol="bigcode_eval", fixes=(Fix(install=("bigcode-eval",)),)
+    )
+    examination = replace(BROKEN, stack=BROKEN.rulebook.stack("cerebras-r2.6.0"))
+    (known,) = with_known_cures([missing], examination)
+    assert known.fixes == ()
+    assert known.details[-1].startswith("the stack has it from https://")
+    assert with_known_cures([missing], BROKEN) == (missing,)
