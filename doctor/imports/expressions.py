@@ -54,7 +54,9 @@ def _builtin_or_undefined(machine: Machine, name: str, line: int, frame: Frame) 
     module = frame.module
     if machine.calling and frame.kind == "function":
         _stop_where_nothing_was_imported(name, line, frame)
-    if module.opened or frame.kind != "module" or machine.uncertain(frame) or machine.finder.archives:
+    # what a star import brings has no underscore in front, unless a list of exports says so
+    starred = module.opened.startswith(("star import", "computed __all__")) and name.startswith("__")
+    if (module.opened and not starred) or frame.kind != "module" or machine.uncertain(frame) or machine.finder.archives:
         return UNKNOWN
     missed = module.optional_names.get(name, "")
     if not missed and not machine.caught(error_class("NameError")):
