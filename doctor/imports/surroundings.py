@@ -14,41 +14,16 @@ from doctor.model import Environment, FileView, Interpreter
 from doctor.probe.stdlib_names import StdlibNames, examine_stdlib, is_standard
 from doctor.rulebook.rules import NativeContract
 
-_USUAL = [
-    "sys",
-    "time",
-    "math",
-    "itertools",
-    "functools",
-    "operator",
-    "collections",
-    "os",
-    "posixpath",
-    "socket",
-    "ssl",
-    "select",
-    "signal",
-    "threading",
-    "io",
-    "re",
-    "struct",
-    "typing",
-    "enum",
-    "types",
-    "errno",
-    "weakref",
-    "abc",
-    "codecs",
-    "array",
-    "datetime",
-    "random",
-    "json",
-    "logging",
-    "inspect",
-    "ast",
-    "asyncio",
-    "unicodedata",
-]
+_USUAL = """
+sys time math itertools functools operator collections os posixpath socket ssl select signal threading io re struct typing enum
+types errno weakref abc codecs array datetime random json logging inspect ast asyncio unicodedata builtins cmath atexit gc locale
+collections.abc contextvars mmap pickle importlib importlib.machinery importlib.util importlib.metadata importlib.resources resource
+multiprocessing multiprocessing.context multiprocessing.connection multiprocessing.queues multiprocessing.reduction
+concurrent.futures queue hashlib hmac bz2 lzma zlib decimal csv binascii http urllib.request warnings email.utils shutil selectors
+tokenize getpass tempfile platform textwrap copyreg traceback dis contextlib copy dataclasses linecache unittest fcntl sqlite3
+_thread _socket _collections_abc _weakrefset _string
+""".split()  # noqa: SIM905 - a list of so many lines says less
+"""Asked for in one run of the interpreter, for most programs ask for most of them."""
 _OPTIONAL = frozenset(
     [
         "_winapi",
@@ -91,7 +66,9 @@ class StandardNames:
     def _learn(self, name: str) -> None:
         if self._interpreter is None or name in self._known:
             return
-        wanted = [name] if self._known else [name, *(n for n in _USUAL if n in self._interpreter.stdlib)]
+        wanted = (
+            [name] if self._known else [name, *(n for n in _USUAL if n.partition(".")[0] in self._interpreter.stdlib)]
+        )
         told: StdlibNames = examine_stdlib(self._interpreter, wanted)
         self._known.update(dict.fromkeys(wanted))
         self._known.update(told.names)
