@@ -9,6 +9,7 @@ from doctor.imports.failures import Failure
 from doctor.imports.machine import Machine, Surroundings
 from doctor.imports.store import Database
 from doctor.model import Environment, FileView
+from doctor.rulebook.names import import_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,4 +65,6 @@ class Followed:
 
 def assumed_roots(assumed: Mapping[str, str]) -> frozenset[str]:
     """Import names that a distribution of that name may bring."""
-    return frozenset(n for name in assumed for n in {name, name.replace("-", "_"), name.replace("-", ".")})
+    alike = (n for name in assumed for n in (name, name.replace("-", "_"), name.replace("-", ".")))
+    other = (module.partition(".")[0] for module, name in import_names().items() if name in assumed)
+    return frozenset((*alike, *other))

@@ -28,7 +28,7 @@ from doctor.probe.own_code import own_code
 _FORMAT = 1
 _HERE = "\0"
 _FIELDS = tuple(f.name for f in fields(Failure) if f.name != "entries")
-_MOST_TEXT = 80_000_000
+_MOST_TEXT = 40_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -395,3 +395,10 @@ def test_a_command_whose_extra_is_not_installed_is_a_note(patient):
     program(patient, "def main():\n    import user._work\n", ['gone-away; extra == "cli"'])
     (finding,) = found(patient)
     assert finding.severity is Severity.NOTE
+
+
+def test_an_assumed_distribution_brings_its_module_by_another_name(patient):
+    """``--assume absl-py==2.1.0``: the host will bring ``absl``."""
+    patient.install("user==2.0", {"user/__init__.py": "from absl import flags\n"}, ["absl-py"])
+    report = examine(str(patient.path), Options(stack=NO_STACK, assumed={"absl-py": "2.1.0"}))
+    assert [f for f in report.findings if f.rule == "import-contract"] == []
