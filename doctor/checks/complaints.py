@@ -32,7 +32,7 @@ def complained_of(root: Failure, importer: Distribution, environment: Environmen
             continue
         installed = environment.distribution(word)
         if installed is not None and installed.kind != "assumed":
-            if word in required and (installed.version in root.message or _refuses(required[word], installed.version)):
+            if word in required and (installed.version in root.message or refuses(required[word], installed.version)):
                 return word
         elif installed is None and word in required and _ASKS.search(root.message):
             return word
@@ -44,7 +44,8 @@ def _name(text: str) -> str:
     return str(canonicalize_name(found[0])) if found else ""
 
 
-def _refuses(text: str, version: str) -> bool:
+def refuses(text: str, version: str) -> bool:
+    """A requirement (PEP 508) that the version does not meet; one that cannot be read refuses nothing."""
     try:
         return not Requirement(text).specifier.contains(version, prereleases=True)
     except (InvalidRequirement, ValueError):

@@ -10,7 +10,7 @@ from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from doctor.checks.complaints import complained_of
+from doctor.checks.complaints import complained_of, refuses
 from doctor.imports.entries import Offer
 from doctor.imports.failures import Failure
 from doctor.imports.owners import Owners
@@ -39,6 +39,7 @@ class Blame:
     standard: str = ""  # what lacks something is this Python itself: its version
     intact: bool = False  # the failing file is as it was published
     complaint: bool = False  # the importer itself says whom it blames
+    unmet: bool = False  # the installed provider is a version that the importer does not ask for
 
     @property
     def provider_installed(self) -> bool:
@@ -78,6 +79,7 @@ def blame(failure: Failure, owners: Owners, environment: Environment) -> Blame:
         declared=declared,
         standard=_standard(root, provider, environment),
         complaint=bool(blames),
+        unmet=provider is not None and not internal and refuses(declared, provider.version),
     )
 
 
@@ -271,6 +273,7 @@ def relative_place(path: str, distribution: Distribution | None) -> str:
 
 
 def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
+    importer = blamed.importer
     if blamed.standard or (root.kind == "syntax" and blamed.intact):
         return []
     if root.kind in {"syntax", "file"} or blamed.internal:
@@ -280,6 +283,8 @@ def _fixes(root: Failure, blamed: Blame) -> list[Fix]:
             if owner
             else []
         )
+    if blamed.unmet and importer is not None:
+        return [Fix(install=(blamed.declared,), safety=Safety.UNSAFE, because=f"{importer.name} asks for it")]
     usual = "" if blamed.complaint or root.kind != "module" else usual_requirement(root.symbol)
     if usual or (blamed.provider is None and (blamed.complaint or root.kind in {"module", "metadata"})):
         because = "it asks for it" if blamed.complaint else f"it brings {root.symbol}"

@@ -11,7 +11,7 @@ import fnmatch
 import functools
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from packaging.utils import canonicalize_name
@@ -94,8 +94,8 @@ def _script(name: str, examination: Examination) -> Offer | None:
     return None
 
 
-def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Followed:
-    """Follow the offers' modules in the order given."""
+def follow_offers(examination: Examination, chosen: Sequence[Offer], *, calls: bool = True) -> Followed:
+    """Follow the offers' modules in the order given; with ``calls`` also look at what fails only when it is called."""
     environment = examination.environment
     database = open_database()
     try:
@@ -108,7 +108,7 @@ def follow_offers(examination: Examination, chosen: tuple[Offer, ...]) -> Follow
                 surroundings=surroundings_of(environment, examination.files, examination.rulebook.natives),
                 database=database,
                 recall=not examination.fresh,
-                owner=_namer(Owners(environment, examination.records)),
+                owner=_namer(Owners(environment, examination.records)) if calls else None,
             )
         )
     finally:
@@ -155,6 +155,8 @@ def findings_of(examination: Examination, followed: Followed, chosen: tuple[Offe
 
 def _root_of(blamed: Blame, finding: Finding) -> tuple[str, ...]:
     """What failures have in common when one cure will do: the module that lacks things, else the two distributions."""
+    if blamed.provider is not None and blamed.unmet:
+        return (blamed.importer.name if blamed.importer else "", blamed.provider.name)
     if blamed.provider is not None and not blamed.internal and blamed.failure.root.kind in {"name", "attribute"}:
         return (blamed.provider.name, blamed.failure.root.provider)
     if blamed.provider is None and blamed.failure.root.kind in {"module", "metadata"} and not blamed.standard:

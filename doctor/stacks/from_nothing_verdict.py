@@ -15,12 +15,8 @@ from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.fold import fold
 from doctor.checks.known_cures import with_known_cures
-from doctor.imports.contracts import follow
 from doctor.imports.entries import Offer, offers
-from doctor.imports.followed import Followed, Question
 from doctor.imports.followed import Verdict as Outcome
-from doctor.imports.store import open_database
-from doctor.imports.surroundings import surroundings_of
 from doctor.index.index import Index
 from doctor.model import Evidence, Finding, Fix, Interpreter, Safety, Severity
 from doctor.probe.codec import build, compact
@@ -111,7 +107,7 @@ class Judge:
             records=Records(environment, planned.files),
         )
         chosen = self._chosen(examination)
-        followed = _follow(examination, chosen)
+        followed = import_contracts.follow_offers(examination, chosen, calls=False)  # only errors are told here
         found = [*breakages.check(examination), *import_contracts.findings_of(examination, followed, chosen)]
         errors = [f for f in with_known_cures(fold(found), examination) if f.severity is Severity.ERROR]
         folded = {key for finding in errors for key in finding.explains}
@@ -154,26 +150,6 @@ def engine_digest() -> str:
         for path in sorted(_DOCTOR.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _follow(examination: Examination, chosen: Sequence[Offer]) -> Followed:
-    """Follow the offers' modules; what fails only when it is called is not looked for, as only errors are told here."""
-    environment = examination.environment
-    database = open_database()
-    try:
-        return follow(
-            Question(
-                environment=environment,
-                files=examination.files,
-                entries=tuple(offer.module for offer in chosen),
-                assumed=examination.assumed,
-                surroundings=surroundings_of(environment, examination.files, examination.rulebook.natives),
-                database=database,
-            )
-        )
-    finally:
-        if database is not None:
-            database.close()
 
 
 def _undecided(verdict: Outcome, found: Sequence[Finding]) -> bool:

@@ -402,3 +402,18 @@ def test_an_assumed_distribution_brings_its_module_by_another_name(patient):
     patient.install("user==2.0", {"user/__init__.py": "from absl import flags\n"}, ["absl-py"])
     report = examine(str(patient.path), Options(stack=NO_STACK, assumed={"absl-py": "2.1.0"}))
     assert [f for f in report.findings if f.rule == "import-contract"] == []
+
+
+def test_a_version_that_is_not_asked_for_is_one_break_with_one_cure(patient):
+    """Whatever the wrong version lacks, a right one has: it is one finding, and its cure is what was declared."""
+    provider(patient, **{"provider/sub.py": ""})
+    files = {
+        "user/__init__.py": "from provider import gone_a\nfrom provider.sub import gone_b\nimport provider.gone_c\n"
+    }
+    patient.install("user==2.0", files, ["provider<1"])
+    report = examine(str(patient.path), Options(stack=NO_STACK))
+    folded = {key for f in report.findings for key in f.explains}
+    (told,) = [f for f in report.findings if f.key not in folded]
+    assert (told.rule, told.severity) == ("import-contract", Severity.ERROR)
+    assert [fix.install for fix in told.fixes] == [("provider<1",)]
+    assert len(folded) == 3  # two more breaks, and the requirement itself
