@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doctor.model import Depth, Environment, FileView, Finding, RecordedFile
 from doctor.rulebook.rules import Rulebook, Stack
+
+
+@dataclass(kw_only=True)
+class Stop:
+    """For who examines one planned environment after the other: when the rest of an examination is in vain.
+
+    ``hopeless`` is asked of what was found, before imports are followed and again after the entry ``first``, which is
+    followed before all others. ``stopped``: it said so, and what was found is not all. ``unknown``: that entry could
+    not be followed to its end.
+    """
+
+    hopeless: Callable[[Sequence[Finding]], bool]
+    first: str = ""
+    stopped: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +43,7 @@ class Examination:
     entries: tuple[str, ...] = ()
     records: Mapping[str, tuple[RecordedFile, ...]] = field(default_factory=dict)
     fresh: bool = False
+    stop: Stop | None = None
 
 
 Check = Callable[[Examination], Iterator[Finding]]

@@ -20,6 +20,7 @@ from doctor.probe.files import DiskFiles
 from doctor.probe.witness import WitnessedFiles
 
 if TYPE_CHECKING:
+    from doctor.checks.examination import Stop
     from doctor.rulebook.rules import Rulebook, Stack
 
 NO_STACK = "none"
@@ -74,8 +75,12 @@ def _recalled_or_examined(environment: Environment, options: Options) -> Report:
     return report
 
 
-def examine_environment(environment: Environment, files: FileView, rulebook: Rulebook, options: Options) -> Report:
+def examine_environment(
+    environment: Environment, files: FileView, rulebook: Rulebook, options: Options, *, stop: Stop | None = None
+) -> Report:
     """Run all checks on an environment that is known already: probed, from a snapshot, or planned.
+
+    ``stop`` may end it early; it then says so, and the report is no verdict.
 
     Raises:
         UsageError: no stack has the id that was asked for.
@@ -98,6 +103,7 @@ def examine_environment(environment: Environment, files: FileView, rulebook: Rul
         entries=options.entries,
         records=Records(patient, files),
         fresh=options.fresh,
+        stop=stop,
     )
     findings, crashed, tally = run_checks(examination)
     findings = with_known_cures(findings, examination)

@@ -94,8 +94,32 @@ def _script(name: str, examination: Examination) -> Offer | None:
     return None
 
 
-def follow_offers(examination: Examination, chosen: Sequence[Offer], *, calls: bool = True) -> Followed:
-    """Follow the offers' modules in the order given; with ``calls`` also look at what fails only when it is called."""
+def follow_in_vain(examination: Examination, chosen: tuple[Offer, ...]) -> Followed:
+    """Follow the offers; the one that may make all others needless comes first, and they are left out if it does."""
+    stop = examination.stop
+    if stop is None or all(o.module != stop.first for o in chosen):
+        return follow_offers(examination, chosen)
+
+    def enough(first: Followed) -> bool:
+        stop.unknown = any(verdict.outcome == "unknown" for verdict in first.verdicts)
+        stop.stopped = stop.hopeless(list(findings_of(examination, first, chosen)))
+        return stop.stopped
+
+    ordered = sorted(chosen, key=lambda o: o.module != stop.first)
+    return follow_offers(examination, ordered, enough=enough)
+
+
+def follow_offers(
+    examination: Examination,
+    chosen: Sequence[Offer],
+    *,
+    calls: bool = True,
+    enough: Callable[[Followed], bool] | None = None,
+) -> Followed:
+    """Follow the offers' modules in the order given; with ``calls`` also look at what fails only when it is called.
+
+    ``enough`` as in ``Question``.
+    """
     environment = examination.environment
     database = open_database()
     try:
@@ -108,6 +132,7 @@ def follow_offers(examination: Examination, chosen: Sequence[Offer], *, calls: b
                 surroundings=surroundings_of(environment, examination.files, examination.rulebook.natives),
                 database=database,
                 recall=not examination.fresh,
+                enough=enough,
                 owner=_namer(Owners(environment, examination.records)) if calls else None,
             )
         )

@@ -46,6 +46,9 @@ def run_checks(examination: Examination) -> tuple[tuple[Finding, ...], tuple[Cra
     found: list[Finding] = []
     crashes: list[Crash] = []
     for name, check in checks:
+        if check == imports.check and examination.stop is not None and examination.stop.hopeless(found):
+            examination.stop.stopped = True
+            break
         try:
             found.extend(check(examination))
         except UsageError:
@@ -88,7 +91,7 @@ class _Imports:
         from doctor.checks import import_contracts  # noqa: PLC0415 - as in ``_by_files``
 
         chosen = import_contracts.chosen_offers(examination)
-        followed = import_contracts.follow_offers(examination, chosen)
+        followed = import_contracts.follow_in_vain(examination, chosen)
         self.entries, self.modules = len(chosen), len(followed.modules)
         yield from import_contracts.findings_of(examination, followed, chosen)
 

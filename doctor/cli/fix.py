@@ -22,6 +22,7 @@ from doctor.probe.locate import resolve_environment_path
 from doctor.render.json import render_json
 from doctor.render.plan import render_plan, render_receipt
 from doctor.repair.apply import Proof, carry_out
+from doctor.repair.budget import PATIENCE
 from doctor.repair.fix import Proposal, Wish, errors, propose, running
 
 
@@ -48,6 +49,7 @@ class _Way:
 @click.option("--find-links", metavar="DIR", multiple=True, help="Also take wheels from DIR (repeatable).")
 @click.option("--stack", metavar="ID", default="", help="Hold it to this stack ('none': to no stack).")
 @click.option("--entry", "entries", metavar="X", multiple=True, help="Follow imports from X only.")
+@click.option("--patience", type=click.FloatRange(min=0), default=PATIENCE, show_default=True, help="Seconds of work.")
 @click.option("--smoke", metavar="NAME", default="", help="Keep the repair only if this smoke run works afterwards.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def fix(
@@ -62,6 +64,7 @@ def fix(
     find_links: tuple[str, ...],
     stack: str,
     entries: tuple[str, ...],
+    patience: float,
     smoke: str,
     form: str,
 ) -> int:
@@ -76,6 +79,7 @@ def fix(
         keep=keep,
         unsafe=unsafe,
         quick=apply and yes,
+        patience=patience,
         window=_window(before, since),
         command=shlex.join(["acdoctor", *sys.argv[1:]]),
     )

@@ -32,11 +32,17 @@ def follow(question: Question) -> Followed:
     rest = tuple(entry for entry in question.entries if entry not in known)
     if parts and not rest:
         return merged(question, parts)
+    if question.enough and known.issuperset(question.entries[:1]):
+        answer = merged(replace(question, entries=tuple(e for e in question.entries if e in known)), parts)
+        if question.enough(answer):
+            return answer
+        question = replace(question, enough=None)
     followed, part = _in_a_thread(replace(question, entries=rest))
     if not parts:
         return followed
+    told = {verdict.entry for verdict in part.verdicts} | known
     return replace(
-        merged(question, [*parts, part]),
+        merged(replace(question, entries=tuple(e for e in question.entries if e in told)), [*parts, part]),
         possible=followed.possible, guarded=followed.guarded, unreadable=followed.unreadable, machine=followed.machine,
     )  # fmt: skip
 
@@ -78,6 +84,9 @@ def _follow(question: Question) -> tuple[Followed, Part]:
         if question.progress:
             question.progress(number, len(question.entries))
         verdicts.append(follow_entry(machine, entry))
+        if number == 0 and question.enough and question.enough(_first_answer(question, verdicts[0], machine)):
+            question = replace(question, entries=(entry,), owner=None, recall=False)  # no more is asked, nothing is kept
+            break
     failures = tuple(machine.failures.values())
     loaded = ((n, m) for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")
     modules = tuple(n for n, m in loaded if m.spec.path)
@@ -95,6 +104,12 @@ def _follow(question: Question) -> tuple[Followed, Part]:
         merged(question, [part]),
         possible=possible, guarded=tuple(machine.guarded.values()), unreadable=dict(machine.unreadable), machine=machine,
     ), part  # fmt: skip
+
+
+def _first_answer(question: Question, verdict: Verdict, machine: Machine) -> Followed:
+    """What is known when the first entry is followed."""
+    part = Part(verdicts=(verdict,), failures=tuple(machine.failures.values()), calls={}, modules=())
+    return merged(replace(question, entries=question.entries[:1]), [part])
 
 
 def _machine(question: Question, journal: Journal) -> Machine:

@@ -18,6 +18,7 @@ class Question:
 
     With ``owner`` (the distribution of a path by name, '' for none) functions of the loaded modules are looked at, too.
     With ``recall`` what ``database`` keeps of earlier answers is used where it would come out the same.
+    ``enough`` is asked of the answer for the first entry; when it says so, the others are left out.
     """
 
     environment: Environment
@@ -29,6 +30,7 @@ class Question:
     progress: Callable[[int, int], None] | None = None
     owner: Callable[[str], str] | None = None
     recall: bool = False
+    enough: Callable[[Followed], bool] | None = None
 
     @property
     def known(self) -> Surroundings:

@@ -36,6 +36,7 @@ class World:
         self._finder, self._files, self._surroundings = finder, files, surroundings
         self._absence = Absence(finder)
         self._owner = owner or (lambda _path: "")
+        self._told: dict[Asked, Answer] = {}
         self._kinds: dict[str, Callable[..., Answer]] = {
             "root": self._root,
             "in": lambda name, paths: told_spec(finder.find_in(name, paths)),
@@ -54,7 +55,10 @@ class World:
     def answer(self, asked: Iterable[Any]) -> Answer:
         """The answer to a noted question; raises ``LookupError``, ``TypeError`` when it is none."""
         kind, *about = asked
-        return self._kinds[kind](*about)
+        key = (kind, *(tuple(x) if isinstance(x, list) else x for x in about))
+        if key not in self._told:  # many answers that are kept ask the same
+            self._told[key] = self._kinds[kind](*about)
+        return self._told[key]
 
     def _root(self, name: str, path: list[str] | None) -> Answer:
         if path is None:

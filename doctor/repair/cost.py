@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from doctor.model import Finding, Report, Severity
@@ -24,29 +25,36 @@ def identity(finding: Finding) -> Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A move that was examined: the target it led to, and what is left."""
+    """A move that was examined: the target it led to, and what is left.
+
+    ``certain``: the import that failed was followed to its end.
+    """
 
     target: Target
     report: Report
     cost: tuple[int, ...]
+    certain: bool = True
 
 
 def cures(finding: Finding, report: Report) -> bool:
     """The finding is gone, and the check that would find it ran to its end."""
-    return not report.crashed and identity(finding) not in {
-        identity(f) for f in report.findings if f.severity is not Severity.NOTE
-    }
+    return not report.crashed and not is_left(finding, report.findings)
 
 
-def woken(before: Report, after: Report, target: Target) -> list[Finding]:
+def is_left(finding: Finding, found: Iterable[Finding]) -> bool:
+    """The finding is among what was found."""
+    return identity(finding) in {identity(f) for f in found if f.severity is not Severity.NOTE}
+
+
+def woken(before: Iterable[Finding], after: Iterable[Finding], target: Target) -> list[Finding]:
     """Errors that were not there before and that the target brings: those about something that it touches.
 
     Others were only hidden behind what is cured now, and are next.
     """
-    known = {identity(f) for f in before.findings if f.severity is Severity.ERROR}
+    known = {identity(f) for f in before if f.severity is Severity.ERROR}
     return [
         f
-        for f in after.findings
+        for f in after
         if f.severity is Severity.ERROR
         and identity(f) not in known
         and (target.names & {subject_name(s) for s in f.subjects} or not f.subjects)

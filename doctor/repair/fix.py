@@ -16,6 +16,7 @@ from doctor.model import Depth, Environment, Finding, Fix, Plan, Report, Safety,
 from doctor.planned.target import changes, reinstalled
 from doctor.probe.environment import probe_environment
 from doctor.probe.files import DiskFiles
+from doctor.repair.budget import PATIENCE
 from doctor.repair.cost import identity
 from doctor.repair.fingerprint import Fingerprint, fingerprint
 from doctor.repair.history import look
@@ -37,6 +38,7 @@ _Tools = tuple[Callable[[Environment], Index], Callable[[str], None]]
 class Wish:
     """What the user asked for. ``only``: rules; ``keep``: names; ``unsafe``: stack's pins may be given up.
 
+    ``patience``: seconds of work that a search may take.
     ``quick``: nobody reads the plan before it is carried out, so what is wrong need not be told in full first.
     """
 
@@ -44,6 +46,7 @@ class Wish:
     keep: tuple[str, ...] = ()
     unsafe: bool = False
     quick: bool = False
+    patience: float = PATIENCE
     window: Window = Window()  # noqa: RUF009 - a frozen value
     command: str = "acdoctor fix"
 
@@ -123,7 +126,7 @@ def _proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal:
         reason = "its Python does not start, so nothing can be proven; make the environment again"
         return replace(proposal, plan=replace(proposal.plan, declined=(reason,)))
     scene = _scene(proposal, patient, wish, tools)
-    found = search(scene, wish.only)
+    found = search(scene, wish.only, wish.patience)
     return replace(proposal, plan=make_plan(found, scene), found=found, scene=scene)
 
 

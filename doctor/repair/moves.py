@@ -14,13 +14,23 @@ from doctor.index.index import Candidate
 from doctor.model import Change, Evidence, Finding, Fix, Safety
 from doctor.planned.removal import immovable
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import MAJOR, as_installers, is_downgrade, level, minor_releases, nearest
-from doctor.repair.promise import promising_first
+from doctor.repair.order import (
+    MAJOR,
+    as_installers,
+    is_downgrade,
+    level,
+    minor_releases,
+    nearest,
+    one_of_each_minor,
+)
+from doctor.repair.promise import is_contrary, promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
 
 GUESS = 2
 """The rank of a move that only the proof speaks for."""
+OTHERS = 4
+"""Versions that are tried of something that is declared to be needed."""
 FAR = 16
 """Versions of one distribution that are tried in each direction."""
 
@@ -74,7 +84,8 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     if finding.evidence is Evidence.FILE:
         yield from _again(names[:1], scene)
     yield from _needed(names, scene, base)
-    yield from _own(finding, scene, safe=False)
+    guesses = _own(finding, scene, safe=False)
+    yield from (m for m in guesses if not any(is_contrary(c, finding, scene, base) for c in m.install))
     # one subject alone: its own files do not fit together, and another version is no answer to that
     if len(names) > 1 and finding.evidence is not Evidence.FILE:
         for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
@@ -145,14 +156,15 @@ def _again(names: Iterable[str], scene: Scene) -> Iterator[Move]:
 
 def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
     """Declared needs among the subjects that are not met: by moving or installing what is needed."""
-    about = set(names)
     environment = scene.after(base).environment
-    for need in unmet(environment).values():
-        if need.name in about or (need.requirer.name in about and environment.distribution(need.name) is None):
+    for need in sorted(unmet(environment).values(), key=lambda n: n.name not in names):
+        absent = environment.distribution(need.name) is None
+        if need.name in names or (need.requirer.name in names and absent):
             installed = environment.distribution(need.name)
             asked = str(need.requirement.specifier)
             fitting = [c for c in scene.candidates(need.name) if admits(f"{need.name}{asked}", c.version)]
-            for candidate in as_installers(fitting, installed.version if installed else None)[:6]:
+            ordered = as_installers(fitting, installed.version if installed else None)
+            for candidate in one_of_each_minor(ordered)[: OTHERS if need.name in names else 1]:
                 because = f"{need.requirer.pin} asks for {need.requirement}"
                 yield Move(install=(candidate,), rank=1, because=because)
     for name in names:
@@ -189,7 +201,7 @@ def _undeclared(name: str, scene: Scene) -> Iterator[Move]:
     if not texts:
         return
     fitting = [c for c in scene.candidates(name) if all(_admits(t, c.version) for _, t in texts)]
-    for candidate in (nearest(fitting, None) or nearest(scene.candidates(name), None))[:4]:
+    for candidate in one_of_each_minor(nearest(fitting, None) or nearest(scene.candidates(name), None))[:OTHERS]:
         yield Move(install=(candidate,), rank=1, because=f"{texts[0][0].pin} imports it")
 
 

@@ -88,6 +88,15 @@ def minor_releases(candidates: Sequence[Candidate], installed: str, most: int) -
     return [by_newest[c.version] for c in ordered if c in kept]
 
 
+def one_of_each_minor(ordered: Iterable[Candidate]) -> list[Candidate]:
+    """The first of each minor release, in the same order: those of one release hardly differ in what they have."""
+    found: dict[tuple[int, int, int], Candidate] = {}
+    for candidate in ordered:
+        parsed = Version(candidate.version)
+        found.setdefault((parsed.epoch, parsed.major, parsed.minor), candidate)
+    return list(found.values())
+
+
 def _near(ordered: Sequence[Candidate], most: int) -> list[Candidate]:
     """The first ones, and the first of each major release among the others."""
     found, majors = list(ordered[:most]), {_major(c) for c in ordered[:most]}

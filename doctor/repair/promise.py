@@ -15,7 +15,8 @@ from doctor.index.wheels import WheelFiles
 from doctor.model import Finding
 from doctor.planned.target import Target
 from doctor.repair.resolve import is_consistent
-from doctor.repair.scene import Scene
+from doctor.repair.scene import Scene, unmet
+from doctor.rulebook.requirements import admits
 
 SIBLINGS = 6
 """Versions of one minor release whose metadata is looked at."""
@@ -30,14 +31,14 @@ def promising_first(
     """One version of each minor release: the newest whose own requirements are met as things are, else the newest.
 
     In the same order, but later those that need other changes, and last those whose own text says that they change
-    nothing.
+    nothing, or that are not what the one that breaks asks for.
     """
     statement = _statement(finding, scene)
     more_changes: list[Candidate] = []
     needless: list[Candidate] = []
     for release in releases:
         newest = release[0]
-        if not _promises(newest, finding, statement, scene):
+        if is_contrary(newest, finding, scene, base) or not _promises(newest, finding, statement, scene):
             needless.append(newest)
             continue
         alone = next((c for c in release[:SIBLINGS] if _is_enough(c, scene, base)), None)
@@ -46,6 +47,13 @@ def promising_first(
         else:
             yield alone
     yield from (*more_changes, *needless)
+
+
+def is_contrary(candidate: Candidate, finding: Finding, scene: Scene, base: Target) -> bool:
+    """The one that breaks asks in vain for something else, and neither is this version what it asks for."""
+    needs = unmet(scene.after(base).environment).values()
+    mine = (n for n in needs if n.requirer.name == _name(finding.subjects[:1]) and n.name == candidate.name)
+    return not all(admits(f"{n.name}{n.requirement.specifier}", candidate.version) for n in mine)
 
 
 def _is_enough(candidate: Candidate, scene: Scene, base: Target) -> bool:

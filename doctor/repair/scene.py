@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from doctor.checks import import_contracts
-from doctor.checks.examination import Examination
+from doctor.checks.examination import Stop
 from doctor.checks.examine import Options, examine_environment
-from doctor.checks.examine import Records as ExaminedRecords
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate, Index
-from doctor.model import Environment, FileView, Finding, Report
+from doctor.model import Environment, FileView, Report
 from doctor.planned.after import After, after_target
 from doctor.planned.removal import Records
 from doctor.planned.target import Chosen, Target
@@ -61,33 +59,13 @@ class Scene:
             self._afters[target.key] = after_target(target, self.environment, self.files, self.records)
         return self._afters[target.key]
 
-    def examine(self, target: Target) -> Report:
-        """All checks on the after-environment."""
+    def examine(self, target: Target, stop: Stop | None = None) -> Report:
+        """All checks on the after-environment; ``stop`` ends them early."""
         after = self.after(target)
         options = replace(self.options, stack=self.report.stack or "none")
-        report = examine_environment(after.environment, after.files, self.rulebook, options)
+        report = examine_environment(after.environment, after.files, self.rulebook, options, stop=stop)
         gc.collect()  # what was followed hangs together in circles, hundreds of megabytes of it
         return report
-
-    def imports_of(self, target: Target, entry: str) -> tuple[list[Finding], bool]:
-        """What following one entry in the after-environment finds, and whether it could be followed to its end."""
-        after = self.after(target)
-        examination = Examination(
-            environment=after.environment,
-            files=after.files,
-            rulebook=self.rulebook,
-            stack=self.rulebook.stack(self.report.stack) if self.report.stack else None,
-            assumed=self.options.assumed,
-            entries=(entry,),
-            records=ExaminedRecords(after.environment, after.files),
-        )
-        chosen = import_contracts.chosen_offers(examination)
-        followed = import_contracts.follow_offers(examination, chosen)
-        certain = all(verdict.outcome != "unknown" for verdict in followed.verdicts)
-        findings = list(import_contracts.findings_of(examination, followed, chosen))
-        del followed
-        gc.collect()
-        return findings, certain
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Versions that could be installed, oldest first; pre-releases only where one is installed already."""

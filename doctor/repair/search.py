@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from doctor.errors import IndexUnavailableError, TransactionError
 from doctor.model import Evidence, Finding, Report, Safety, Severity
-from doctor.planned.target import Target, changes
-from doctor.repair.acquainted import better_acquainted
-from doctor.repair.cost import MOVED, Identity, Trial, cost_of, cures, hopeless, identity, woken
-from doctor.repair.moves import GUESS, Move, moves_for, subject_name
+from doctor.planned.target import Target
+from doctor.repair.budget import PATIENCE, Deadline
+from doctor.repair.cost import Identity, Trial, cures, identity, woken
+from doctor.repair.hunt import Base, Hunt, permitted
+from doctor.repair.moves import Move, moves_for, subject_name
 from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
 
-MOST_TRIALS = 30
-"""Moves that are examined for one finding."""
-MOST_WORK = 240.0
-"""Seconds of our own work that a search may take; a busy machine does not change the answer."""
-MOST_SECONDS = 900.0
-"""Seconds after which it ends all the same."""
 MOST_FINDINGS = 24
 """Findings that one plan sets out to cure."""
-GOOD_ENOUGH = 16
-"""Further moves that are looked at once one works, in search of a smaller one."""
-FEW = 4
-"""The same when the one that works is a single change."""
-
-
-class Deadline:
-    """When a search has to end, counted from now."""
-
-    def __init__(self) -> None:
-        """Start to count."""
-        self._work, self._time = time.process_time() + MOST_WORK, time.monotonic() + MOST_SECONDS
-
-    @property
-    def passed(self) -> bool:
-        """It is time to end."""
-        return time.process_time() > self._work or time.monotonic() > self._time
 
 
 @dataclass(kw_only=True)
@@ -62,8 +39,10 @@ def wanted(finding: Finding, only: Iterable[str] = ()) -> bool:
     return finding.severity is Severity.WARNING and finding.evidence is Evidence.FILE and safe
 
 
-def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
+def search(scene: Scene, only: tuple[str, ...] = (), patience: float = PATIENCE) -> Found:
     """The smallest target found that cures what can be cured; each step is proven before the next is taken.
+
+    ``patience``: seconds of work after which no further proof is begun; what is left open then is said.
 
     Raises:
         IndexUnavailableError: the index cannot be asked, and nothing at all could be cured without it.
@@ -72,33 +51,43 @@ def search(scene: Scene, only: tuple[str, ...] = ()) -> Found:
     _accept(_knowncures(state, scene, only, least=2), state, only)
     given_up: set[Identity] = set()
     steps = [state.target.names] if not state.target.empty else []
-    deadline = Deadline()
+    deadline = Deadline(patience)
     unavailable = ""
     for _ in range(MOST_FINDINGS):
         todo = [f for f in _in_turn(state.report) if wanted(f, only) and identity(f) not in given_up]
-        if not todo or deadline.passed:
+        if not todo:
+            break
+        if deadline.passed:
+            state.declined += [deadline.words(f.message, ()) for f in todo if f.key not in explained(state.report)]
             break
         finding = todo[0]
         scene.progress(f"looking for a cure: {finding.message}")
         try:
-            trial, reason = _cure(finding, state, scene, deadline)
+            base = Base(target=state.target, report=state.report)
+            trial, reason = Hunt(finding, base, scene, deadline.share()).cure()
         except IndexUnavailableError as error:
             trial, reason, unavailable = None, str(error).rstrip("."), str(error)
         if trial is None:
             given_up.add(identity(finding))
             state.declined.append(reason)
             continue
+        if not trial.certain:
+            state.declined.append(
+                f"not certain: “{finding.message}” is gone, but {finding.chain[0]} cannot be followed to its end"
+            )
         steps.append(trial.target.names - state.target.names)
         _accept(trial, state, only)
-    _without_needless(state, steps, scene)
+    _without_needless(state, steps, scene, deadline)
     if unavailable and state.target.empty:
         raise IndexUnavailableError(unavailable)
     return state
 
 
-def _without_needless(state: Found, steps: list[frozenset[str]], scene: Scene) -> None:
+def _without_needless(state: Found, steps: list[frozenset[str]], scene: Scene, deadline: Deadline) -> None:
     """Drop what an earlier step brought and a later one made needless; each attempt is proven, too."""
     for names in steps[:-1]:
+        if deadline.passed:
+            return
         smaller = state.target
         for name in names:
             smaller = smaller.dropping(name)
@@ -153,23 +142,15 @@ def _knowncures(state: Found, scene: Scene, only: tuple[str, ...], *, least: int
         if len(chosen) < least:
             return None
         scene.progress("trying " + ", ".join(c.pin for _, move in chosen for c in move.install))
-        target = _permitted(complete(target, scene), scene)
+        target = permitted(complete(target, scene), scene)
     except (Declined, TransactionError, IndexUnavailableError):
         return None
     report = scene.examine(target)
-    if not all(cures(finding, report) for finding, _ in chosen) or woken(state.report, report, target):
+    if not all(cures(finding, report) for finding, _ in chosen) or woken(
+        state.report.findings, report.findings, target
+    ):
         return None
     return Trial(target=target, report=report, cost=())
-
-
-def _permitted(target: Target, scene: Scene) -> Target:
-    """The target itself; raises ``Declined`` when it would give up what the policy keeps."""
-    for name in target.names:
-        chosen = target.get(name)
-        forbidden = scene.policy.forbids(name, chosen.version if chosen else None)
-        if forbidden and not scene.policy.unsafe:
-            raise Declined(f"it would give up {forbidden}")
-    return target
 
 
 def _in_turn(report: Report) -> Iterator[Finding]:
@@ -191,92 +172,3 @@ def _in_turn(report: Report) -> Iterator[Finding]:
 def explained(report: Report) -> set[str]:
     """Keys of findings that are consequences of others."""
     return {key for f in report.findings for key in f.explains}
-
-
-def _cure(finding: Finding, state: Found, scene: Scene, deadline: Deadline) -> tuple[Trial | None, str]:
-    """The cheapest proven move for one finding, or why there is none."""
-    best: Trial | None = None
-    best_move = Move()
-    refused: list[tuple[Move, str]] = []
-    examined = first = 0
-    for move in moves_for(finding, scene, state.target):
-        if examined >= MOST_TRIALS or deadline.passed:
-            break
-        if best and examined - first > (FEW if best.cost[:3] <= (0, MOVED, 0) else GOOD_ENOUGH):
-            break
-        forbidden = move.forbidden(scene)
-        if forbidden and not scene.policy.unsafe:
-            refused.append((move, forbidden))
-            continue
-        examined += 1
-        try:
-            trial = _try(finding, move, state, scene, best)
-        except (Declined, TransactionError):
-            continue
-        if trial:
-            if best is None or trial.cost < best.cost:
-                best, best_move = trial, move
-            first = first or examined
-            if move.rank == 0:  # named by a rule or by the finding itself: known to be right, now proven here
-                break
-    if best:
-        return _acquainted(best, best_move, (finding, state, scene)), ""
-    return None, _why_not(finding, refused, state, scene)
-
-
-def _acquainted(best: Trial, move: Move, about: tuple[Finding, Found, Scene]) -> Trial:
-    """The same cure by a version that can have met what it stands beside, where that is as small; else the best."""
-    finding, state, scene = about
-    if move.rank < GUESS or len(move.install) != 1:
-        return best
-    try:
-        later = better_acquainted(move.install[0], best.target, scene)
-        trial = _try(finding, Move(install=(later,)), state, scene) if later else None
-    except (Declined, TransactionError, IndexUnavailableError):
-        return best
-    return trial if trial and trial.cost <= best.cost else best
-
-
-def _try(finding: Finding, move: Move, state: Found, scene: Scene, best: Trial | None = None) -> Trial | None:
-    """Examine what a move leads to; None when it does not cure the finding, wakes another, or is no better."""
-    scene.progress("trying " + (", ".join(c.pin for c in move.install) or "without " + ", ".join(move.remove)))
-    fixed = frozenset((*(c.name for c in move.install), *move.remove))
-    target = _permitted(complete(move.target(state.target, scene), scene, fixed), scene)
-    if hopeless(target, best, scene):
-        return None
-    certain = True
-    if finding.chain and finding.evidence is Evidence.STATIC and move.rank > 0:
-        # a guess: quicker than all checks, which follow; and it tells whether silence means that the import ends well
-        left, certain = scene.imports_of(target, finding.chain[0])
-        if any(identity(f) == identity(finding) for f in left):
-            return None
-    report = scene.examine(target)
-    if not cures(finding, report) or woken(state.report, report, target):
-        return None
-    cost = cost_of(target, state.report, report, scene)
-    return Trial(target=target, report=report, cost=(cost[0] + (not certain), *cost[1:]))
-
-
-def _why_not(finding: Finding, refused: list[tuple[Move, str]], state: Found, scene: Scene) -> str:
-    """Why nothing cures a finding; what would have to be given up, if that is known to help."""
-    free = replace(scene, policy=replace(scene.policy, unsafe=True))
-    for move, forbidden in refused[:6]:
-        try:
-            trial = _try(finding, move, state, free)
-        except (Declined, TransactionError, IndexUnavailableError):
-            continue
-        if trial:
-            words = ", ".join(
-                f"{c.name} would have to go to {c.after or 'nothing'}" for c in changes(trial.target, scene.environment)
-            )
-            return f"no pin cures “{finding.message}” while {forbidden}; {words or 'its files would have to change'}"
-    if refused:
-        return f"nothing cures “{finding.message}” while {refused[0][1]}"
-    return f"no cure was found for “{finding.message}”" + _advice(finding)
-
-
-def _advice(finding: Finding) -> str:
-    """The finding's own manual fix, in its words."""
-    manual = [fix for fix in finding.fixes if fix.safety is Safety.MANUAL]
-    text = next((fix.because or fix.command for fix in manual), "")
-    return f"; {text}" if text else ""
