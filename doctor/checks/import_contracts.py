@@ -115,6 +115,7 @@ def follow_offers(
     *,
     calls: bool = True,
     enough: Callable[[Followed], bool] | None = None,
+    following: Callable[[Question], Followed] = follow,
 ) -> Followed:
     """Follow the offers' modules in the order given; with ``calls`` also look at what fails only when it is called.
 
@@ -123,7 +124,7 @@ def follow_offers(
     environment = examination.environment
     database = open_database()
     try:
-        return follow(
+        return following(
             Question(
                 environment=environment,
                 files=examination.files,

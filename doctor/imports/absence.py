@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from doctor.imports.finder import Finder
 
@@ -18,6 +19,10 @@ class Absence:
         """Nothing is read yet."""
         self._finder = finder
         self._texts: dict[str, bytes | None] = {}
+
+    def take(self, other: Absence, same: Callable[[str], bool]) -> None:
+        """Take over the texts of directories that are the same."""
+        self._texts.update((key, text) for key, text in other._texts.items() if same(key.partition("//")[0]))
 
     def certain(self, directory: str, name: str) -> bool:
         """No Python file below ``directory`` has the word ``name``, and nothing there is compiled."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from doctor.imports import versions
 from doctor.imports.deferred import Look, failing_calls
@@ -23,6 +24,7 @@ for _tail, _change in versions.OVERRIDES.items():
     override(_tail, _change)
 
 _STACK = 512 * 1024 * 1024
+_T = TypeVar("_T")
 
 
 def follow(question: Question) -> Followed:
@@ -37,7 +39,7 @@ def follow(question: Question) -> Followed:
         if question.enough(answer):
             return answer
         question = replace(question, enough=None)
-    followed, part = _in_a_thread(replace(question, entries=rest))
+    followed, part = deeply(lambda: _follow(replace(question, entries=rest)))
     if not parts:
         return followed
     told = {verdict.entry for verdict in part.verdicts} | known
@@ -47,14 +49,14 @@ def follow(question: Question) -> Followed:
     )  # fmt: skip
 
 
-def _in_a_thread(question: Question) -> tuple[Followed, Part]:
-    """Follow all entries in one abstract interpreter, in a thread whose stack is deep enough for nested imports."""
-    result: list[tuple[Followed, Part]] = []
+def deeply(errand: Callable[[], _T]) -> _T:
+    """Run an errand in a thread whose stack is deep enough for nested imports; raises what that raises."""
+    result: list[_T] = []
     trouble: list[BaseException] = []
 
     def work() -> None:
         try:
-            result.append(_follow(question))
+            result.append(errand())
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
             trouble.append(error)
 
@@ -78,7 +80,7 @@ def _in_a_thread(question: Question) -> tuple[Followed, Part]:
 
 def _follow(question: Question) -> tuple[Followed, Part]:
     journal = Journal()
-    machine = _machine(question, journal)
+    machine = noted_machine(question, journal)
     verdicts = []
     for number, entry in enumerate(question.entries):
         if question.progress:
@@ -87,6 +89,11 @@ def _follow(question: Question) -> tuple[Followed, Part]:
         if number == 0 and question.enough and question.enough(_first_answer(question, verdicts[0], machine)):
             question = replace(question, entries=(entry,), owner=None, recall=False)  # no more is asked, nothing is kept
             break
+    return told(question, machine, journal, verdicts)
+
+
+def told(question: Question, machine: Machine, journal: Journal, verdicts: list[Verdict]) -> tuple[Followed, Part]:
+    """What a machine that has followed some entries says of them; it is kept when the question wants that."""
     failures = tuple(machine.failures.values())
     loaded = ((n, m) for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")
     modules = tuple(n for n, m in loaded if m.spec.path)
@@ -112,7 +119,7 @@ def _first_answer(question: Question, verdict: Verdict, machine: Machine) -> Fol
     return merged(replace(question, entries=question.entries[:1]), [part])
 
 
-def _machine(question: Question, journal: Journal) -> Machine:
+def noted_machine(question: Question, journal: Journal) -> Machine:
     """An abstract interpreter that notes what it asks of the environment."""
     finder = NotedFinder(question.environment, question.files, assumed_roots(question.assumed)).noted(journal)
     store = NotedStore(question.files, question.database).noted(journal)

@@ -40,6 +40,11 @@ class SummaryStore:
         self._digests: dict[str, bytes] = {}
         self._marks: dict[str, bytes] = {}
 
+    def take(self, other: SummaryStore) -> None:
+        """Take over what was read of files that are the same."""
+        self._digests.update(other._digests)
+        self._marks.update(other._marks)
+
     def summary(self, path: str, minor: tuple[int, int]) -> tuple[Summary, bytes]:
         """The summary of a file and its text; raises ``NotPythonError`` or ``OSError``."""
         source = self.files.read(path, _SOURCE_LIMIT + 1)

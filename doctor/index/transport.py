@@ -53,7 +53,7 @@ class Transport:
     def __init__(self, settings: IndexSettings) -> None:
         """Prepare connections by the settings; nothing is contacted yet."""
         self.settings = settings
-        self._pools: dict[tuple[str, bool], urllib3.PoolManager] = {}
+        self._pools: dict[tuple[int, str, bool], urllib3.PoolManager] = {}
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """The whole resource; 404 and 410 and 304 are answers, anything else but 200 raises."""
@@ -105,7 +105,7 @@ class Transport:
         parts = urlsplit(url)
         proxy = self._proxy(parts.scheme, parts.netloc)
         trusted = bool({parts.hostname, parts.netloc} & set(self.settings.trusted_hosts))
-        key = (proxy, trusted)
+        key = (os.getpid(), proxy, trusted)  # a copy of this process (``fork``) must not talk on our connections
         if key not in self._pools:
             self._pools[key] = self._open(proxy, trusted=trusted)
         return self._pools[key]

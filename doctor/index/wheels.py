@@ -18,6 +18,7 @@ from pathlib import Path
 
 from doctor.errors import IndexUnavailableError
 from doctor.index.cache import DiskCache, write_whole
+from doctor.index.own_position import OwnPosition
 from doctor.index.releases import ReleaseFile
 from doctor.index.settings import is_local
 from doctor.index.transport import Transport, local_path
@@ -105,7 +106,7 @@ def open_wheel(file: ReleaseFile, transport: Transport, cache: DiskCache) -> Whe
         with suppress(zipfile.BadZipFile, OSError):
             if not is_local(file.url):
                 os.utime(path)  # the cache's sweep drops what was not used longest
-            return WheelFiles(file, zipfile.ZipFile(path))
+            return WheelFiles(file, zipfile.ZipFile(io.BufferedReader(OwnPosition(path), BLOCK)))
         if not is_local(file.url):
             path.unlink(missing_ok=True)
     if file.size is not None and file.size <= SMALL:

@@ -68,7 +68,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One cell to be judged: what is installed and which modules are followed; ``primary`` of them decide it."""
+    """One cell to be judged: what is installed and which modules are followed; ``primary`` of them decide it.
+
+    ``names`` are the two distributions, the one that imports first.
+    """
 
     left: str
     right: str
@@ -76,6 +79,7 @@ class Work:
     resolution: Resolution
     primary: tuple[str, ...]
     deep: tuple[str, ...]
+    names: tuple[str, str]
 
 
 Modules = tuple[tuple[str, ...], tuple[str, ...], bool]
@@ -158,7 +162,9 @@ class Comparison:
         except UnresolvableError as error:
             return Cell(left=left, right=right, fate=Fate.REFUSED, day=day.isoformat(), reason=str(error))
         primary, deep, _ = self._entries_of(left, right)
-        return Work(left=left, right=right, day=day, resolution=resolution, primary=primary, deep=deep)
+        forth = bool(self.question.entries) or self._asks(left, right)
+        names = (self.left, self.right) if forth else (self.right, self.left)
+        return Work(left=left, right=right, day=day, resolution=resolution, primary=primary, deep=deep, names=names)
 
     def _day(self, left: str, right: str) -> dt.date:
         """The day on which both were there."""

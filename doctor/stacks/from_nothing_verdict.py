@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +15,15 @@ from doctor.checks.examination import Examination
 from doctor.checks.examine import Records
 from doctor.checks.fold import fold
 from doctor.checks.known_cures import with_known_cures
+from doctor.imports.contracts import follow
 from doctor.imports.entries import Offer, offers
+from doctor.imports.followed import Followed, Question
 from doctor.imports.followed import Verdict as Outcome
 from doctor.index.index import Index
 from doctor.model import Evidence, Finding, Fix, Interpreter, Safety, Severity
 from doctor.probe.codec import build, compact
 from doctor.rulebook.rules import Rulebook, Stack
-from doctor.stacks.from_nothing import Planned, planned_environment
+from doctor.stacks.from_nothing import planned_environment
 from doctor.stacks.from_nothing_tree import LocalTree
 from doctor.stacks.resolution import Resolution
 from doctor.stacks.resolution_metadata import MetadataReader
@@ -83,21 +85,25 @@ class Judge:
         if known is not None:
             return known
         self.looked += 1
-        subject = self.subject
-        planned = planned_environment(resolution, subject.interpreter, self.reader, subject.trees, subject.assumed)
-        found = self._examined(planned, entries)
-        self.index.cache.write(_KIND, self._key(resolution, entries), _encoded(found))
+        found = self.judged(self.examination(resolution, entries))
+        self.keep(resolution, entries, found)
         return found
+
+    def keep(self, resolution: Resolution, entries: tuple[str, ...], found: Verdict) -> None:
+        """Keep a verdict for the next time."""
+        self.index.cache.write(_KIND, self._key(resolution, entries), _encoded(found))
 
     def kept(self, resolution: Resolution, entries: tuple[str, ...] = ()) -> Verdict | None:
         """The verdict when it was given before."""
         kept = self.index.cache.read(_KIND, self._key(resolution, entries))
         return _decoded(kept[0]) if kept is not None else None
 
-    def _examined(self, planned: Planned, entries: tuple[str, ...]) -> Verdict:
+    def examination(self, resolution: Resolution, entries: tuple[str, ...] = ()) -> Examination:
+        """What would be installed, and what is asked of it; raises ``IndexUnavailableError``."""
         subject = self.subject
+        planned = planned_environment(resolution, subject.interpreter, self.reader, subject.trees, subject.assumed)
         environment = planned.environment.with_assumed(planned.assumed)
-        examination = Examination(
+        return Examination(
             environment=environment,
             files=planned.files,
             rulebook=self.rulebook,
@@ -106,8 +112,11 @@ class Judge:
             entries=entries or subject.entries,
             records=Records(environment, planned.files),
         )
+
+    def judged(self, examination: Examination, following: Callable[[Question], Followed] = follow) -> Verdict:
+        """The verdict, where ``following`` follows the imports."""
         chosen = self._chosen(examination)
-        followed = import_contracts.follow_offers(examination, chosen, calls=False)  # only errors are told here
+        followed = import_contracts.follow_offers(examination, chosen, calls=False, following=following)
         found = [*breakages.check(examination), *import_contracts.findings_of(examination, followed, chosen)]
         errors = [f for f in with_known_cures(fold(found), examination) if f.severity is Severity.ERROR]
         folded = {key for finding in errors for key in finding.explains}

@@ -160,3 +160,42 @@ def test_thinned_takes_the_newest_of_each_series_first():
     assert _thinned(versions, 3) == ["1.1.1", "1.2.0", "2.0.0"]
     assert _thinned(versions, 5) == ["1.0.1", "1.1.0", "1.1.1", "1.2.0", "2.0.0"]
     assert _thinned(versions, 9) == versions
+
+
+@pytest.fixture
+def framework(dated):
+    """Four versions of user on three of base, all on a framework of 25 modules; what user 3 needs is in base 2.0."""
+    parts = {f"frame/part{n}.py": f"from frame.part{n + 1} import x\n" for n in range(24)} | {
+        "frame/part24.py": "x = 1\n"
+    }
+    dated.add("2025-01-01", "frame", "1.0", {"frame/__init__.py": "from frame.part0 import x\n"} | parts)
+    dated.add("2025-06-01", "frame", "1.1", {"frame/__init__.py": "from frame.part0 import x\nnew = 1\n"} | parts)
+    middle = {"middle/__init__.py": "import frame\nclass Base: pass\n", "middle/core.py": "from middle import Base\n"}
+    for day, version in (("2025-01-02", "1.0"), ("2025-03-02", "2.0"), ("2025-07-02", "2.1")):
+        more = {"middle/late.py": "import base\n"} if version >= "2.0" else {}
+        dated.add(day, "middle", version, middle | more, ("frame", "base"))
+    texts = ("import frame\nimport middle.core\n", "import middle.core\n", "import middle.late\n", "import frame\n")
+    for number, text in enumerate(texts, 1):
+        dated.add(f"2025-0{number}-20", "user", f"{number}.0", {"user/__init__.py": text}, ("middle", "frame"))
+    return dated
+
+
+def test_what_cells_have_in_common_is_followed_once_and_told_as_if_it_was_not(table, framework):
+    from doctor.stacks.from_nothing_verdict import Judge
+    from doctor.stacks.herd import Herd
+
+    made = table(left="user", right="middle")
+    lefts, rights = made.axes()
+    works = [made._work(a, b) for a in lefts for b in rights]
+    judge = Judge(made.index, Rulebook(), made.judge.subject, MetadataReader(made.index))
+    asked = [(work.resolution, (*work.primary, *work.deep)) for work in works]
+    herd = Herd(judge, works[0].names)
+    together_ = herd.verdicts(asked)
+    assert herd.ahead is not None
+    assert "frame" in herd.ahead.below
+    assert judge.looked <= 2  # all others began with what was followed before
+    made.index.cache.directory = framework.folder / "another"
+    alone = [judge.verdict(*question) for question in asked]
+    for one, other in zip(together_, alone, strict=True):
+        assert (one.findings, one.followed, one.unknown) == (other.findings, other.followed, other.unknown)
+    assert [bool(v.findings) for v in alone] == [False] * 6 + [True, False, False] + [False] * 3
