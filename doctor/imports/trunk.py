@@ -59,6 +59,16 @@ class Trunk:
         found = ((n, m) for n, m in self.machine.modules.items() if isinstance(m, Module) and m.state == "done")
         return {name: module.spec.path for name, module in found if module.spec.path and name != "__main__"}
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Which texts of whole packages were searched, for ``hold``."""
+        return self.machine.absence.held
+
+    def hold(self, texts: Iterable[str]) -> None:
+        """Read texts of packages that will be searched, once for all that goes on from here."""
+        for key in texts:
+            self.machine.absence.hold(key)
+
     def met(self, name: str) -> tuple[str, ...]:
         """The modules that a module imports or finds imported."""
         return tuple(self.journal.met.get(name, ()))

@@ -10,10 +10,9 @@ import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from doctor.index.index import Candidate
 from doctor.model import Environment, FileFacts, Interpreter, PathEntry
-from doctor.planned.after import OverlayFiles, after_target
-from doctor.planned.target import Chosen, Target
+from doctor.planned.after import OverlayFiles
+from doctor.planned.layout import Member
 from doctor.probe.distributions import read_distribution
 from doctor.probe.files import DiskFiles
 from doctor.rulebook.requirements import requirement
@@ -94,7 +93,10 @@ def planned_environment(
         name = requirement(text).name
         if resolution.get(name) is None:
             unseen.setdefault(name, "0")
-    chosen = []
+    empty = empty_environment(interpreter, [tree.path for tree in trees])
+    assert empty.interpreter is not None  # noqa: S101 - made just now
+    members: dict[str, Member] = {}
+    distributions = []
     for picked in resolution.picked:
         if picked.name in unseen:
             continue
@@ -104,14 +106,17 @@ def planned_environment(
             for top in wheel.text("top_level.txt").split():
                 unseen.setdefault(requirement(top).name if top.isidentifier() else picked.name, picked.version)
             continue
-        chosen.append(
-            Chosen(candidate=Candidate(name=picked.name, version=picked.version, file=picked.file), wheel=wheel)
-        )
-    empty = empty_environment(interpreter, [tree.path for tree in trees])
-    after = after_target(Target(chosen=tuple(chosen)), empty, DiskFiles(), {})
-    environment, overlay = after.environment, after.files
-    if trees:
-        environment, overlay = _with_trees(environment, after.placed, trees)
+        laid = reader.laid(wheel, empty.interpreter)
+        members.update(laid.files)
+        distributions.append(laid.distribution)
+    for tree in trees:
+        info, made = tree.metadata(empty.interpreter.purelib)
+        members.update(made)
+        files = OverlayFiles(DiskFiles(), (), made)
+        distributions.append(read_distribution(files, empty.interpreter.purelib, info, "dist-info"))
+    overlay = OverlayFiles(DiskFiles(), (), members)
+    there = (distribution for distribution in distributions if distribution is not None)
+    environment = replace(empty, distributions=tuple(sorted(there, key=lambda d: (d.name, d.metadata_path))))
     return Planned(environment=environment, files=PlannedFiles(overlay), assumed=unseen)
 
 
@@ -134,24 +139,6 @@ def empty_environment(interpreter: Interpreter, places: Iterable[str] = ()) -> E
             *(PathEntry(path=path, origin="pth", source=f"{site}/checkout.pth") for path in places),
         ),
     )
-
-
-def _with_trees(
-    environment: Environment, placed: Mapping[str, object], trees: Iterable[LocalTree]
-) -> tuple[Environment, OverlayFiles]:
-    """The same with what an editable installation of the checkouts would leave."""
-    assert environment.interpreter is not None  # noqa: S101 - planned for an interpreter
-    site = environment.interpreter.purelib
-    members = dict(placed)
-    infos = []
-    for tree in trees:
-        info, made = tree.metadata(site)
-        infos.append(info)
-        members.update(made)
-    overlay = OverlayFiles(DiskFiles(), (), members)  # type: ignore[arg-type]
-    found = (read_distribution(overlay, site, info, "dist-info") for info in infos)
-    distributions = (*environment.distributions, *(d for d in found if d is not None))
-    return replace(environment, distributions=tuple(sorted(distributions, key=lambda d: d.name))), overlay
 
 
 def _is_native(path: str) -> bool:

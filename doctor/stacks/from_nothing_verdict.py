@@ -117,7 +117,8 @@ class Judge:
         """The verdict, where ``following`` follows the imports."""
         chosen = self._chosen(examination)
         followed = import_contracts.follow_offers(examination, chosen, calls=False, following=following)
-        found = [*breakages.check(examination), *import_contracts.findings_of(examination, followed, chosen)]
+        failing = import_contracts.findings_of(examination, followed, chosen) if followed.failures else ()
+        found = [*breakages.check(examination), *failing]
         errors = [f for f in with_known_cures(fold(found), examination) if f.severity is Severity.ERROR]
         folded = {key for finding in errors for key in finding.explains}
         return Verdict(

@@ -8,7 +8,7 @@ reach: else that resolution is followed by itself. So only the order of imports 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,10 +36,14 @@ Asked = tuple[Resolution, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """Modules that are followed before the entries: below both distributions, then what one takes of the other."""
+    """Modules that are followed before the entries: below both distributions, then what one takes of the other.
+
+    ``texts`` are of packages that will be searched for words.
+    """
 
     below: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[tuple[str, ...], ...]:
@@ -124,7 +128,7 @@ class Herd:
         """Follow what comes ahead in the first of the resolutions, then all that this stands for."""
         assert self.ahead is not None  # noqa: S101 - ``_all`` begins with what teaches it
         before = self.ahead.steps
-        grown = self._grown(trunk, left[0], before[step])
+        grown = self._grown(trunk, left[0], step)
         if grown is None:
             return _Told({}, None)
         found: dict[int, Verdict] = {}
@@ -150,11 +154,12 @@ class Herd:
             rest = [number for number in rest if number not in found]
         return _Told(found, learnt)
 
-    def _grown(self, trunk: Trunk | None, number: int, modules: Iterable[str]) -> Trunk | None:
-        """The trunk with some modules more; None when they do not just work in that resolution."""
+    def _grown(self, trunk: Trunk | None, number: int, step: int) -> Trunk | None:
+        """The trunk with the modules of a step; None when they do not just work in that resolution."""
+        assert self.ahead is not None  # noqa: S101 - there is a step
         question = self._question(number)
         finder = Finder(question.environment, question.files)
-        entries = [module for module in modules if finder.finds(module)]
+        entries = [module for module in self.ahead.steps[step] if finder.finds(module)]
         if not entries:
             return None
         if trunk is None:
@@ -162,6 +167,8 @@ class Herd:
         elif not trunk.moved(question):
             return None
         outcomes = trunk.follow(entries)
+        if step == len(self.ahead.steps) - 1:
+            trunk.hold(self.ahead.texts)
         if question.database is not None:
             question.database.flush()
         return None if trunk.failures or any(verdict.outcome != "ok" for verdict in outcomes) else trunk
@@ -191,7 +198,7 @@ class Herd:
             raise _TooMuchError(None)
         assert self.ahead is not None  # noqa: S101 - a trunk is there
         steps = [tuple(m for m in step if trunk.below([m]) & before <= reached) for step in self.ahead.steps]
-        raise _TooMuchError(Ahead(*steps))
+        raise _TooMuchError(Ahead(steps[0], steps[1], self.ahead.texts))
 
     def _learnt(self, trunk: Trunk, number: int) -> Ahead:
         """What is worth being followed ahead, as one resolution shows it."""
@@ -210,7 +217,7 @@ class Herd:
                 below.append(module)
             elif module in direct and not roots & importing:
                 between.append(module)
-        return Ahead(tuple(below), tuple(between))
+        return Ahead(tuple(below), tuple(between), trunk.texts)
 
     # ---------------------------------------------------------------- what is asked
 

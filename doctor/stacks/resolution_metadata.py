@@ -11,7 +11,11 @@ from doctor.errors import IndexUnavailableError
 from doctor.index.index import Index
 from doctor.index.releases import ReleaseFile
 from doctor.index.wheels import WheelFiles
-from doctor.model import Interpreter
+from doctor.model import Distribution, Interpreter
+from doctor.planned.after import OverlayFiles
+from doctor.planned.layout import Layout, metadata_directory, wheel_layout
+from doctor.probe.distributions import read_distribution
+from doctor.probe.files import DiskFiles
 from doctor.probe.metadata import parse_headers
 from doctor.rulebook.requirements import UNREADABLE
 from doctor.stacks.resolution_source import LARGEST, SourceError, wheel_of_source
@@ -29,6 +33,14 @@ class Asked:
     unreadable: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """The files of one wheel at their places, and the distribution that they are."""
+
+    files: Layout
+    distribution: Distribution | None
+
+
 class MetadataReader:
     """Reads the metadata of the index's files; kept here and in the index's cache, by hash."""
 
@@ -38,6 +50,7 @@ class MetadataReader:
         self._known: dict[str, Asked] = {}
         self._wheels: dict[str, WheelFiles] = {}
         self._markers: dict[tuple[str, ...], bool] = {}
+        self._laid: dict[str, Laid] = {}
 
     def of(self, file: ReleaseFile) -> Asked:
         """What the file asks for; raises ``IndexUnavailableError`` when the index cannot be asked."""
@@ -71,6 +84,18 @@ class MetadataReader:
                 raise SourceError(f"{file.filename} is a source archive of {file.size:,} bytes")
             self._wheels[key] = wheel_of_source(file, self._index, minor)
         return self._wheels[key]
+
+    def laid(self, wheel: WheelFiles, interpreter: Interpreter) -> Laid:
+        """What installing a wheel would leave; raises ``TransactionError`` for one that would write elsewhere."""
+        key = f"{wheel.file.sha256 or wheel.file.url} {interpreter.purelib} {interpreter.minor}"
+        if key not in self._laid:
+            files = wheel_layout(wheel, interpreter, requested=False)
+            path = metadata_directory(wheel, interpreter)
+            view = OverlayFiles(DiskFiles(), (), files)
+            self._laid[key] = Laid(
+                files=files, distribution=read_distribution(view, path.rpartition("/")[0], path, "dist-info")
+            )
+        return self._laid[key]
 
     def _read(self, file: ReleaseFile) -> Asked:
         kept = self._index.cache.read(_KIND, file.sha256) if file.sha256 else None
