@@ -2,8 +2,8 @@
 
     python -m tests.real.compat FOLDER LEFT RIGHT [--size N] [--thin] [--sample N] [--keep torch==2.13.0]
 
-Makes the cells of the table as ``acdoctor compat`` does (all, or a sample of N drawn with a fixed seed), installs for each the
-very distributions that the cell was judged with into one environment, with uv and without their dependencies, and
+Makes the cells of the table as ``acdoctor compat`` does, draws N of them with a fixed seed (two thirds of them beside a
+cell of another verdict, where there are so many), installs for each of these the very distributions that the cell was judged with into one environment, with uv and without their dependencies, and
 imports the left distribution's modules there in a process of its own. ``--keep`` names distributions that stay at one
 version for all cells (torch: the CPU build), CUDA packages are left out. Rows go to FOLDER/cells.jsonl; a run that is
 started again goes on where it was.
@@ -88,6 +88,25 @@ def really(pins: list[str], modules: tuple[str, ...], options: argparse.Namespac
     return "fails", done.stderr.decode(errors="replace").strip()[-1500:]
 
 
+def sampled(pairs: list, lefts: tuple[str, ...], rights: tuple[str, ...], table: Comparison, size: int) -> list:
+    """At most ``size`` cells: those beside a cell of another verdict (two thirds, if there are so many), and others."""
+    if not size or size >= len(pairs):
+        return pairs
+
+    def border(pair: tuple[str, str]) -> bool:
+        row, column = lefts.index(pair[0]), rights.index(pair[1])
+        near = [(lefts[r], rights[column]) for r in (row - 1, row + 1) if 0 <= r < len(lefts)]
+        near += [(lefts[row], rights[c]) for c in (column - 1, column + 1) if 0 <= c < len(rights)]
+        return any(table.cells[other].fate is not table.cells[pair].fate for other in near)
+
+    random.Random(20261123).shuffle(pairs)
+    edge = [pair for pair in pairs if border(pair)]
+    print(f"{len(edge)} cells stand beside one of another verdict", flush=True)
+    edge = edge if len(edge) <= size * 2 // 3 else edge[: size * 2 // 3]
+    rest = [pair for pair in pairs if pair not in edge]
+    return [*edge, *rest[: size - len(edge)]]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -103,8 +122,6 @@ def main() -> int:
     table = comparison(options)
     lefts, rights = table.axes()
     pairs = [(left, right) for left in lefts for right in rights]
-    random.Random(20261123).shuffle(pairs)
-    pairs = pairs[: options.sample or len(pairs)]
     started = time.monotonic(), time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     table.fill(pairs)
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started[2]
@@ -113,6 +130,7 @@ def main() -> int:
         f"{time.process_time() - started[1] + children:.0f} CPU-s",
         flush=True,
     )
+    pairs = sampled(pairs, lefts, rights, table, options.sample)
     rows_file = options.folder / "cells.jsonl"
     lines = rows_file.read_text().splitlines() if rows_file.exists() else []
     known = {(r["left"], r["right"]): r for r in map(json.loads, lines)}
