@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--with", dest="more", action="append", default=[])
     options = parser.parse_args()
     table, lefts, rights = axes(options)
-    venv = options.folder / "venv"
+    venv = options.folder.absolute() / "venv"
     python = venv / "bin" / "python"
     must("uv", "venv", "-q", "--clear", "--python", options.python, str(venv))
     base = [f"{table.left}=={lefts[-1]}", f"{table.right}=={rights[-1]}", *options.more]

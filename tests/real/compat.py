@@ -85,6 +85,8 @@ def really(pins: list[str], modules: tuple[str, ...], options: argparse.Namespac
     done = run([str(python), "-c", "import " + ", ".join(modules)], timeout=600, cwd="/")
     if done.ok:
         return "works", ""
+    if done.code is None:
+        raise RuntimeError(done.failure)
     return "fails", done.stderr.decode(errors="replace").strip()[-1500:]
 
 
@@ -118,6 +120,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", action="append", default=[])
     options = parser.parse_args()
+    options.folder = options.folder.absolute()
     options.folder.mkdir(parents=True, exist_ok=True)
     table = comparison(options)
     lefts, rights = table.axes()
