@@ -89,10 +89,10 @@ def _follow(question: Question) -> tuple[Followed, Part]:
         if number == 0 and question.enough and question.enough(_first_answer(question, verdicts[0], machine)):
             question = replace(question, entries=(entry,), owner=None, recall=False)  # no more is asked, nothing is kept
             break
-    return told(question, machine, journal, verdicts)
+    return answer_of(question, machine, journal, verdicts)
 
 
-def told(question: Question, machine: Machine, journal: Journal, verdicts: list[Verdict]) -> tuple[Followed, Part]:
+def answer_of(question: Question, machine: Machine, journal: Journal, verdicts: list[Verdict]) -> tuple[Followed, Part]:
     """What a machine that has followed some entries says of them; it is kept when the question wants that."""
     failures = tuple(machine.failures.values())
     loaded = ((n, m) for n, m in machine.modules.items() if isinstance(m, Module) and m.spec.kind == "source")

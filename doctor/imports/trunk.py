@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from doctor.imports.contracts import follow_entry, noted_machine, told
+from doctor.imports.contracts import answer_of, follow_entry, noted_machine
 from doctor.imports.failures import Failure
 from doctor.imports.finder import Finder
 from doctor.imports.followed import Followed, Question, Verdict, assumed_roots
@@ -47,7 +47,7 @@ class Trunk:
 
     def told(self, verdicts: Iterable[Verdict]) -> Followed:
         """The answer for some entries that were followed."""
-        return told(self.question, self.machine, self.journal, list(verdicts))[0]
+        return answer_of(self.question, self.machine, self.journal, list(verdicts))[0]
 
     @property
     def failures(self) -> tuple[Failure, ...]:
