@@ -69,7 +69,7 @@ def lock(stack_id: str, day: str, asked: str, python: str, prove: bool, checkout
     size = sum(file.size or 0 for package in made.lock.packages for file in package.files[:1])
     say(
         f"{stack.id}: {len(made.lock.packages)} distributions, {size / 1e6:,.0f} MB to download, as of "
-        f"{day or stack.resolved or 'now'}; {len(rows) or 'no'} differ from the set that comes with acdoctor\n"
+        f"{day or stack.resolved or 'now'}; {len(rows) or 'none'} differ from the set that comes with acdoctor\n"
     )
     return int(bool(rows or broken))
 

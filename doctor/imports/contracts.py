@@ -87,7 +87,9 @@ def _follow(question: Question) -> tuple[Followed, Part]:
             question.progress(number, len(question.entries))
         verdicts.append(follow_entry(machine, entry))
         if number == 0 and question.enough and question.enough(_first_answer(question, verdicts[0], machine)):
-            question = replace(question, entries=(entry,), owner=None, recall=False)  # no more is asked, nothing is kept
+            question = replace(
+                question, entries=(entry,), owner=None, recall=False
+            )  # no more is asked, nothing is kept
             break
     return answer_of(question, machine, journal, verdicts)
 

@@ -75,6 +75,10 @@ def _sorted_out(environment: Environment, index: Index) -> tuple[list[Locked], t
             continue
         reason = _not_of_an_index(each)
         files = () if reason else _files(each, environment, index)
+        if not files and not reason and index.settings.offline:
+            raise IndexUnavailableError(
+                f"The hash of {each.pin} only the package index knows, and with --offline it is not asked."
+            )
         if files:
             packages.append(Locked(name=each.name, version=each.version, files=files))
         else:

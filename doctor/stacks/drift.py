@@ -19,6 +19,7 @@ from doctor.index.releases import Window
 from doctor.model import Finding
 from doctor.rulebook.requirements import UNREADABLE, requirement
 from doctor.stacks.drift_lab import Lab, State, swapped
+from doctor.stacks.drift_sources import TOOLS
 from doctor.stacks.from_nothing_verdict import Verdict
 from doctor.stacks.resolution import Picked, Resolution, UnresolvableError, end_of
 
@@ -75,10 +76,12 @@ def identity(finding: Finding) -> tuple[str, ...]:
 
 
 def moved(then: Resolution, now: Resolution) -> tuple[Moved, ...]:
-    """What differs, by name."""
+    """What differs, by name; tools that an environment was made with, and nobody asked for, do not count."""
     found = []
     for name in sorted({*then.versions, *now.versions}):
         before, after = then.get(name), now.get(name)
+        if name in TOOLS and (before is None or after is None):
+            continue
         if (before and before.version) != (after and after.version):
             found.append(
                 Moved(

@@ -24,6 +24,9 @@ from doctor.stacks.from_nothing_tree import LocalTree, read_tree
 from doctor.stacks.from_nothing_verdict import Subject
 from doctor.stacks.resolution import Picked, Resolution, Wanted
 
+TOOLS = frozenset({"pip", "setuptools", "wheel"})
+"""What an environment may have been made with; that it is there does not mean that somebody asked for it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -211,8 +214,7 @@ def _existed(name: str, version: str, wanted: Wanted, index: Index) -> bool:
 
 def _roots(environment: Environment) -> list[Distribution]:
     """Who was asked for by name (PEP 376 REQUESTED), or, where nobody is marked so, whom nobody needs."""
-    tools = {"pip", "setuptools", "wheel"}
-    visible = [d for d in environment.distributions if d.kind != "assumed" and d.name not in tools]
+    visible = [d for d in environment.distributions if d.kind != "assumed" and d.name not in TOOLS]
     requested = [d for d in visible if d.requested]
     if requested and len(requested) < len(visible):
         return requested

@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=12)
     parser.add_argument("--thin", action="store_true")
     parser.add_argument("--python", default="3.11")
+    parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--with", dest="more", action="append", default=[])
     options = parser.parse_args()
     table, lefts, rights = axes(options)
@@ -81,7 +82,7 @@ def main() -> int:
         return done.ok, words[-1] if words else ""
 
     pairs = [(left, right) for left in lefts for right in rights]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(options.at_once) as pool:
         told = dict(zip(pairs, pool.map(cell, pairs), strict=True))
     wide = max(map(len, lefts))
     print(f"{table.left} (down) x {table.right}: {' '.join(rights)}")
