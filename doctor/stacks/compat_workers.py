@@ -60,6 +60,7 @@ _AHEAD: dict[tuple[str, str], Ahead] = {}
 
 def _start(settings: IndexSettings, directory: Path | None, rulebook: Rulebook, subject: Subject) -> None:
     """In the new process: tools of its own."""
+    copies.end_with_parent()
     index = Index(settings, directory)
     _JUDGE[:] = [Judge(index, rulebook, subject, MetadataReader(index))]
 

@@ -15,10 +15,17 @@ from doctor.errors import DoctorError
 
 _T = TypeVar("_T")
 
+_PARENTS: list[int] = []
+
 
 def possible() -> bool:
     """Copies can be made: on Linux. Elsewhere libraries of the system may not be used in a copy."""
     return sys.platform == "linux"
+
+
+def end_with_parent() -> None:
+    """This process and its copies make no more copies once the process that started them is gone (interrupted, say)."""
+    _PARENTS[:] = [os.getppid()]
 
 
 def in_a_copy(errand: Callable[[], _T]) -> _T | None:
@@ -27,6 +34,8 @@ def in_a_copy(errand: Callable[[], _T]) -> _T | None:
     The copy must not use what is shared with this process outside of memory: connections, databases. Raises what the
     errand raises as ``DoctorError``.
     """
+    if _PARENTS and os.getppid() not in _PARENTS:
+        os._exit(1)
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # our other threads only wait for this one
@@ -56,6 +65,8 @@ def _do(errand: Callable[[], object], writer: int) -> None:
     """In the copy: the errand, its result, and the end, without anything that this process would do at its own end."""
     code = 1
     try:
+        if _PARENTS:
+            end_with_parent()
         try:
             told: tuple[object, DoctorError | None] = errand(), None
         except DoctorError as error:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,8 @@ from doctor.stacks.from_nothing_verdict import Subject
 from doctor.stacks.resolution_kept import KeptResolutions
 from doctor.stacks.resolution_metadata import MetadataReader
 from doctor.system import run
+
+VERSION = re.compile(r"\d+(?:\.\w+)+")
 
 
 def must(*words: str) -> None:
@@ -91,7 +94,7 @@ def main() -> int:
     words: dict[str, list[str]] = {}
     for (left, right), (ok, last) in told.items():
         if not ok:
-            words.setdefault(last, []).append(f"{left}/{right}")
+            words.setdefault(VERSION.sub("N", last), []).append(f"{left}/{right}")
     for last, cells in words.items():
         print(f"{len(cells)} cells: {last}   ({cells[0]} .. {cells[-1]})")
     return 0

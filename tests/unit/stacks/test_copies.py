@@ -2,6 +2,8 @@
 
 import io
 import os
+import sys
+import time
 import zipfile
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from doctor.errors import UsageError
 from doctor.index.own_position import OwnPosition
 from doctor.stacks.copies import in_a_copy, possible
+from doctor.system import run
 
 pytestmark = pytest.mark.skipif(not possible(), reason="copies are made on Linux only")
 
@@ -49,3 +52,22 @@ def test_a_file_that_is_read_here_and_in_copies_is_read_right(tmp_path):
         assert archive.read(name) == body
     assert begun + opened.read() == bodies["member0"]
     archive.close()
+
+
+def test_orphans_make_no_more_copies(tmp_path):
+    code = (
+        "import os, sys, time\n"
+        "from doctor.stacks import copies\n"
+        "if os.fork():\n"
+        "    time.sleep(0.5)\n"
+        "    os._exit(0)\n"
+        "copies.end_with_parent()\n"
+        "copies.in_a_copy(lambda: open(sys.argv[1] + '/before', 'w').close())\n"
+        "time.sleep(1)\n"
+        "copies.in_a_copy(lambda: open(sys.argv[1] + '/after', 'w').close())\n"
+        "open(sys.argv[1] + '/end', 'w').close()\n"
+    )
+    done = run([sys.executable, "-c", code, str(tmp_path)], timeout=30)
+    assert done.ok, done.stderr
+    time.sleep(1.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["before"]
