@@ -37,7 +37,8 @@ def history(venv: str | None, drop: bool, keep: int, form: str) -> int:
     if drop:
         freed = prune(environment.path, keep)
         if form == "text" and not settings.quiet:
-            say(f"{freed / 1e6:.1f} MB freed; the last {keep} repairs can still be undone\n")
+            left = sum(e.kept and not e.undone for e in read_history(environment.path))
+            say(f"{freed / 1e6:.1f} MB freed; repairs that can still be undone: {left}\n")
             return 0
     events = read_history(environment.path)
     if form == "json":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from posixpath import join
 
 from doctor.checks.examine import Options, examine, examine_environment
 from doctor.errors import TransactionError
+from doctor.index.settings import redacted
 from doctor.model import Environment, Receipt, Report
 from doctor.planned.after import After
 from doctor.probe.environment import probe_environment
@@ -86,9 +88,14 @@ def _order(proposal: Proposal, found: Found, scene: Scene, wish: Wish) -> Order:
         changes=proposal.plan.changes,
         reinstalled=proposal.plan.reinstall,
         because="; ".join(proposal.plan.cures),
-        command=wish.command,
+        command=_without_secrets(wish.command),
         errors=(proposal.plan.errors_before, proposal.plan.errors_after),
     )
+
+
+def _without_secrets(command: str) -> str:
+    """The command for the record, which others may read: addresses without user names and passwords."""
+    return shlex.join(redacted(word) if "://" in word else word for word in shlex.split(command))
 
 
 def _look_again(proposal: Proposal, found: Found, scene: Scene, after: After) -> Report:

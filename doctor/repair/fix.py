@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from doctor.checks.examine import Options, Records, command_for, examine_environ
 from doctor.errors import UsageError
 from doctor.index.index import Index
 from doctor.index.releases import Window
+from doctor.index.settings import redacted
 from doctor.model import Depth, Environment, Finding, Fix, Plan, Report, Safety, Severity
 from doctor.planned.target import changes, reinstalled
 from doctor.probe.environment import probe_environment
@@ -117,6 +119,8 @@ class _Patient(NamedTuple):
 def _proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal:
     """Examine everything, then search."""
     proposal = patient.examined(patient.options.depth)
+    unasked = tuple(_not_found(proposal.report, wish.only))
+    proposal = replace(proposal, plan=replace(proposal.plan, declined=unasked))
     if not any(wanted(f, wish.only) for f in proposal.report.findings):
         return proposal
     made = revival(patient.environment) if not wish.only else None
@@ -127,7 +131,16 @@ def _proposal(patient: _Patient, wish: Wish, tools: _Tools) -> Proposal:
         return replace(proposal, plan=replace(proposal.plan, declined=(reason,)))
     scene = _scene(proposal, patient, wish, tools)
     found = search(scene, wish.only, wish.patience)
-    return replace(proposal, plan=make_plan(found, scene), found=found, scene=scene)
+    plan = make_plan(found, scene)
+    return replace(proposal, plan=replace(plan, declined=(*unasked, *plan.declined)), found=found, scene=scene)
+
+
+def _not_found(report: Report, only: tuple[str, ...]) -> Iterator[str]:
+    """Rules that were asked for and say nothing here."""
+    rules = sorted({f.rule for f in report.findings if f.severity is not Severity.NOTE})
+    for rule in only:
+        if rule not in rules:
+            yield f"no finding is of the rule {rule}; found here: {', '.join(rules) or 'nothing'}"
 
 
 def _revived(report: Report, made: Revival) -> Plan:
@@ -232,12 +245,22 @@ def make_plan(found: Found, scene: Scene) -> Plan:
         remove_paths=found.target.remove_paths,
         cures=tuple(dict.fromkeys(f.message for f in found.cured if f.key not in explained(scene.report))),
         declined=(*declined, *(f"gives up {text}" for text in gives_up), *_new_warnings(found, scene)),
-        commands=tuple(command_for(fix, scene.environment).split(" && ")),
+        commands=tuple(_by_hand(fix, scene)),
         proven=not found.report.crashed and (after < before or after == before == 0),
         errors_before=before,
         errors_after=after,
         safety=Safety.UNSAFE if gives_up else Safety.SAFE,
     )
+
+
+def _by_hand(fix: Fix, scene: Scene) -> Iterator[str]:
+    """The installer's commands that come to the same, from the same places."""
+    settings = scene.index.settings
+    places = [word for place in settings.find_links for word in ("--find-links", redacted(place))]
+    options = shlex.join([*(["--no-index"] if settings.offline and not settings.indexes else []), *places])
+    for command in command_for(fix, scene.environment).split(" && "):
+        head, word, tail = command.partition(" install ")
+        yield f"{head} install {options} {tail}" if word and options else command
 
 
 def _new_warnings(found: Found, scene: Scene) -> Iterator[str]:

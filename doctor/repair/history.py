@@ -46,7 +46,10 @@ def history(prefix: str) -> tuple[Event, ...]:
     """All events, oldest first; records that are damaged are passed over."""
     room = room_of(prefix)
     own = [event for folder in _folders(room) if (event := _event(folder))]
-    undone = {e.undoes for e in own if e.undoes}
+    undone: set[str] = set()
+    for event in sorted(own, key=lambda e: (e.time, e.id), reverse=True):
+        if event.undoes and event.id not in undone:  # what took it back was not itself taken back
+            undone.add(event.undoes)
     own = [replace(e, undone=e.id in undone) for e in own]
     return tuple(sorted((*own, *_foreign(room)), key=lambda e: (e.time, e.id)))
 
@@ -61,8 +64,12 @@ def rollback_order(environment: Environment, event: Event) -> Order:
     """The order that takes an event back.
 
     Raises:
-        TransactionError: its files were changed since, or are no longer kept.
+        TransactionError: it was taken back already, its files were changed since, or are no longer kept.
     """
+    if event.undone:
+        raise TransactionError(
+            f"{event.id} was taken back already; acdoctor history tells by which rollback, and that can be taken back."
+        )
     prefix = environment.path
     folder = room_of(prefix) / "transactions" / event.id
     record = read_json(folder / "record.json")

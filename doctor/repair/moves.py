@@ -81,13 +81,15 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     for each in (finding, *_of_the_same(finding, scene)):
         yield from _own(each, scene, safe=True)
     yield from _locked(names, scene)
-    if finding.evidence is Evidence.FILE:
+    alone = len(names) == 1 or any(fix.reinstall for fix in finding.fixes)
+    damaged = finding.evidence is Evidence.FILE and alone
+    if damaged:
         yield from _again(names[:1], scene)
     yield from _needed(names, scene, base)
     guesses = _own(finding, scene, safe=False)
     yield from (m for m in guesses if not any(is_contrary(c, finding, scene, base) for c in m.install))
-    # one subject alone: its own files do not fit together, and another version is no answer to that
-    if len(names) > 1 and finding.evidence is not Evidence.FILE:
+    # one subject alone, or files that are damaged: another version is no answer to that
+    if len(names) > 1 and not damaged:
         for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
             yield Move(install=(candidate,))
 

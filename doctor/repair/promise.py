@@ -71,7 +71,7 @@ def _promises(candidate: Candidate, finding: Finding, statement: bytes, scene: S
         if _name(finding.subjects[:1]) == candidate.name:
             return not _has_statement(wheel, finding, statement)
         if _name(finding.subjects[1:2]) == candidate.name and finding.symbol:
-            return has_symbol(wheel, finding.symbol)
+            return has_symbol(wheel, finding.symbol, module=is_module(finding.symbol, statement))
     except (IndexUnavailableError, KeyError):
         return True
     return True
@@ -101,8 +101,14 @@ def _has_statement(wheel: WheelFiles, finding: Finding, statement: bytes) -> boo
     return statement in (line.rstrip() for line in wheel.read(finding.where.path).split(b"\n"))
 
 
-def has_symbol(wheel: WheelFiles, symbol: str) -> bool:
-    """The wheel has a module of that dotted name, or a module whose text holds the rest of the name.
+def is_module(symbol: str, statement: bytes) -> bool:
+    """The failing line imports the symbol, or something from it: no name in a package can stand for it."""
+    words = re.escape(symbol.encode()) + rb"(?![\w])"
+    return re.match(rb"\s*(?:from\s+" + words + rb"|import\s+" + words + rb")", statement) is not None
+
+
+def has_symbol(wheel: WheelFiles, symbol: str, *, module: bool = False) -> bool:
+    """The wheel has a module of that dotted name, or (unless a ``module`` is asked for) one whose text holds the rest.
 
     True also when that cannot be told from a look: compiled modules, star imports, names made by code.
     """
@@ -115,7 +121,11 @@ def has_symbol(wheel: WheelFiles, symbol: str) -> bool:
             if any(n.startswith(f"{base}.") and not n.endswith(".pyi") for n in names):
                 return True  # compiled
             continue
-        if end == len(parts) or _TOO_OPEN.search(text):
+        if end == len(parts):
+            return True
+        if module:
+            return bool(re.search(rb"\b__path__\b|\bsys\.modules\b", text))
+        if _TOO_OPEN.search(text):
             return True
         return re.search(rb"\b" + re.escape(parts[end].encode()) + rb"\b", text) is not None
     return not any(n.startswith(f"{parts[0]}/") for n in names)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate
 from doctor.model import Environment
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import nearest
+from doctor.repair.order import nearest, one_of_each_minor
 from doctor.repair.resolver import resolved
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import admits
 
 MOST_ASKED = 4
 """Times that one search asks a resolver: each takes seconds."""
+MOST_MOVERS = 12
+"""Versions, in each direction, that are looked at for one that accepts another distribution's version."""
 MOST_CHANGES = 12
 """Distributions that one cure may touch; more is an upgrade of the environment, not a repair."""
 
@@ -124,7 +127,7 @@ def _mend(need: Need, target: Target, after: Environment, about: tuple[Scene, fr
     mover = need.requirer
     if provided is None:
         raise Declined(f"{mover.pin} needs {need.name}")
-    for candidate in nearest(scene.candidates(mover.name), mover.version)[:12]:
+    for candidate in _newer_first(scene.candidates(mover.name), mover.version):
         if candidate.version == mover.version or scene.policy.forbids(mover.name, candidate.version):
             continue
         chosen = scene.choose(candidate, f"accepts {provided.pin}")
@@ -134,6 +137,17 @@ def _mend(need: Need, target: Target, after: Environment, about: tuple[Scene, fr
         if all(_accepts(n, provided.version) for n in still):
             return trial
     raise Declined(f"{mover.pin} asks for {need.requirement}, and no other version of it accepts {provided.pin}")
+
+
+def _newer_first(candidates: Iterable[Candidate], installed: str) -> list[Candidate]:
+    """Versions that may accept what the installed one does not: newer ones, then older ones, nearest first.
+
+    Old releases declare no bound for what they never met, so their consent says little.
+    """
+    ordered = one_of_each_minor(nearest(candidates, installed))
+    newer = [c for c in ordered if Version(c.version) > Version(installed)]
+    older = [c for c in ordered if c not in newer]
+    return [*newer[:MOST_MOVERS], *newer[MOST_MOVERS:][-1:], *older[:MOST_MOVERS]]
 
 
 def _provider(need: Need, after: Environment, scene: Scene) -> tuple[Candidate, str]:

@@ -49,7 +49,7 @@ def search(scene: Scene, only: tuple[str, ...] = (), patience: float = PATIENCE)
     """
     state = Found(report=scene.report)
     _accept(_knowncures(state, scene, only, least=2), state, only)
-    given_up: set[Identity] = set()
+    given_up: dict[Identity, str] = {}
     steps = [state.target.names] if not state.target.empty else []
     deadline = Deadline(patience)
     unavailable = ""
@@ -68,8 +68,7 @@ def search(scene: Scene, only: tuple[str, ...] = (), patience: float = PATIENCE)
         except IndexUnavailableError as error:
             trial, reason, unavailable = None, str(error).rstrip("."), str(error)
         if trial is None:
-            given_up.add(identity(finding))
-            state.declined.append(reason)
+            given_up[identity(finding)] = reason
             continue
         if not trial.certain:
             state.declined.append(
@@ -77,6 +76,10 @@ def search(scene: Scene, only: tuple[str, ...] = (), patience: float = PATIENCE)
             )
         steps.append(trial.target.names - state.target.names)
         _accept(trial, state, only)
+    left = {identity(f) for f in state.report.findings}
+    state.declined[:0] = [
+        reason for about, reason in given_up.items() if about in left
+    ]  # another step may have cured it
     _without_needless(state, steps, scene, deadline)
     if unavailable and state.target.empty:
         raise IndexUnavailableError(unavailable)

@@ -306,3 +306,34 @@ def test_versions_of_the_known_good_set_are_tried_before_guesses(broken, index):
     proposal = plan_for(broken, index)
     scene = replace(proposal.scene, locked={"base": "1.5", "user": "1.0"})
     assert {c.candidate.pin for c in search(scene).target.chosen} == {"base==1.5"}
+
+
+def test_a_search_ends_in_time_and_says_what_was_tried(broken, index):
+    plan = plan_for(broken, index, patience=0.0, keep=("base",)).plan
+    assert plan.empty
+    assert "was not looked into, as" in plan.declined[0]
+    assert "a longer search: --patience" in plan.declined[0]
+
+
+def test_a_rule_that_says_nothing_here_is_named(broken, index):
+    plan = plan_for(broken, index, only=("nonsense",)).plan
+    assert plan.declined == ("no finding is of the rule nonsense; found here: import-contract",)
+
+
+def test_the_commands_by_hand_take_the_same_places(broken, server, tmp_path):
+    own = Index(IndexSettings(indexes=(), find_links=(str(server.root),), offline=True), tmp_path / "c")
+    plan = plan_for(broken, own).plan
+    assert [(f" install --no-index --find-links {server.root} " in c, c.endswith(" user==1.1")) for c in plan.commands] == [(True, True)]
+
+
+def test_what_was_taken_back_is_not_taken_back_again(broken, index):
+    receipt, _ = carry_out(plan_for(broken, index), Wish())
+    environment = probe_environment(str(broken))
+    event = last(environment.path)
+    assert transact(rollback_order(environment, event), lambda: "", lambda: "").outcome == "committed"
+    first, second = history(environment.path)
+    assert (first.id, first.undone, second.undone) == (receipt.id, True, False)
+    with pytest.raises(TransactionError, match="taken back already"):
+        rollback_order(environment, first)
+    transact(rollback_order(environment, second), lambda: "", lambda: "")
+    assert [e.undone for e in history(environment.path)] == [False, True, False]

@@ -110,3 +110,16 @@ def test_the_cure_of_a_rule_is_taken_in_whichever_words_the_break_stands_first(v
     (tmp_path / "rules/breakages/user-1.0-base.toml").write_text(RULE)
     assert moves(venv, index, [tmp_path / "rules"], quick=quick) == {"base": ("2.0", "1.4")}
     assert moves(venv, index) == {"user": ("1.0", "1.1")}
+
+
+def test_a_failure_teaches_which_other_versions_fail_alike(venv, server, index):
+    """``base 2`` lacks one name, ``base 3`` and ``4`` another one that ``user`` wants as well: 4 need not be followed."""
+    install(venv, make_wheel(server.root, "user", "1.0", {"user/__init__.py": "from base import a\nfrom base import b\n"}, ["base>=1"]))
+    install(venv, make_wheel(server.root, "base", "2.0", {"base/__init__.py": "b = 1\n"}))
+    for version, text in (("2.1", "a = 1\n"), ("2.2", "a = 1\n"), ("2.3", "a = 1\n"), ("2.4", "a = 1\nb = 1\n")):
+        make_wheel(server.root, "base", version, {"base/__init__.py": text})
+    said = []
+    proposal = propose(str(venv), Options(stack="none"), Wish(), lambda _e: index, said.append)
+    assert [(c.name, c.after) for c in proposal.plan.changes] == [("base", "2.4")]
+    tried = [text.split()[1] for text in said if text.startswith("trying")]
+    assert tried == ["base==2.1", "base==2.4"]
