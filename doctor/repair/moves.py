@@ -118,7 +118,8 @@ def subject_name(subject: str) -> str:
 
 def move_of_fix(fix: Fix, scene: Scene) -> Move | None:
     """A finding's own fix as a move; None when the index has not got what it names."""
-    installs = [_exactly(pin, scene) for pin in (*fix.install, *fix.reinstall)]
+    there = {d.pin for d in scene.environment.distributions}  # what is there already need not be installed again
+    installs = [_exactly(pin, scene) for pin in (*(p for p in fix.install if p not in there), *fix.reinstall)]
     if any(c is None for c in installs):
         return None
     names = tuple(canonicalize_name(n) for n in fix.remove if "/" not in n)

@@ -18,8 +18,10 @@ from doctor.repair.resolve import is_consistent
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import admits
 
-SIBLINGS = 6
+SIBLINGS = 4
 """Versions of one minor release whose metadata is looked at."""
+AHEAD = 6
+"""Releases whose newest wheel is opened before the first of them is looked at."""
 
 _TOO_OPEN = re.compile(rb"^\s*from\s+\S+\s+import\s+\*|def __getattr__|\bglobals\(\)|\bsetattr\(", re.MULTILINE)
 """What lets a module have names that its text does not show."""
@@ -36,7 +38,10 @@ def promising_first(
     statement = _statement(finding, scene)
     more_changes: list[Candidate] = []
     needless: list[Candidate] = []
-    for release in releases:
+    found = list(releases)
+    for number, release in enumerate(found):
+        if number % AHEAD == 0:
+            scene.open_ahead(r[0] for r in found[number : number + AHEAD])
         newest = release[0]
         if is_contrary(newest, finding, scene, base) or not _promises(newest, finding, statement, scene):
             needless.append(newest)

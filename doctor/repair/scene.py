@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import Thread
 
 from doctor.checks.examination import Stop
 from doctor.checks.examine import Options, examine_environment
 from doctor.checks.needs import Need, find_needs
+from doctor.errors import IndexUnavailableError
 from doctor.index.index import Candidate, Index
 from doctor.model import Environment, FileView, Report
 from doctor.planned.after import After, after_target
@@ -77,6 +80,18 @@ class Scene:
                 name, interpreter, self.policy.window, prereleases=bool(known and known.is_prerelease)
             )
         return self._candidates.get(name, ())
+
+    def open_ahead(self, candidates: Iterable[Candidate]) -> None:
+        """Open wheels that will be looked at, all at once: an index far away is waited for once, not for each."""
+        threads = [Thread(target=self._open, args=(candidate,), daemon=True) for candidate in candidates]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()  # which an interruption ends at once, and daemons do not outlive the program
+
+    def _open(self, candidate: Candidate) -> None:
+        with suppress(IndexUnavailableError, KeyError):
+            self.index.wheel(candidate.file).metadata()
 
     def choose(self, candidate: Candidate, because: str = "") -> Chosen:
         """A candidate with its wheel opened."""
