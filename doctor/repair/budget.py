@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 PATIENCE = 100.0
 """Seconds of work (of this process and of what it starts) after which no further proof is begun."""
-SLOWEST = 6.0
+SLOWEST = 4.0
 """A busy machine does not change the answer, unless it takes so many times longer than the work would."""
 SHARE = 0.6
 """What one finding may take of what is left: another one may be simpler."""

@@ -76,20 +76,32 @@ def moves_for(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
             yield move
 
 
-def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
+def known_moves(finding: Finding, scene: Scene) -> Iterator[Move]:
+    """What the finding, a rule or the stack's known-good set names: those of rank 0 are cures, and no guesses.
+
+    Little is asked of the index for them.
+    """
     names = [subject_name(s) for s in finding.subjects]
     for each in (finding, *_of_the_same(finding, scene)):
         yield from _own(each, scene, safe=True)
     yield from _locked(names, scene)
-    alone = len(names) == 1 or any(fix.reinstall for fix in finding.fixes)
-    damaged = finding.evidence is Evidence.FILE and alone
-    if damaged:
+    if _is_damage(finding):
         yield from _again(names[:1], scene)
+
+
+def _is_damage(finding: Finding) -> bool:
+    """One subject alone, or files that are not as released: another version is no answer to that."""
+    alone = len(finding.subjects) == 1 or any(fix.reinstall for fix in finding.fixes)
+    return finding.evidence is Evidence.FILE and alone
+
+
+def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
+    names = [subject_name(s) for s in finding.subjects]
+    yield from known_moves(finding, scene)
     yield from _needed(names, scene, base)
     guesses = _own(finding, scene, safe=False)
     yield from (m for m in guesses if not any(is_contrary(c, finding, scene, base) for c in m.install))
-    # one subject alone, or files that are damaged: another version is no answer to that
-    if len(names) > 1 and not damaged:
+    if len(names) > 1 and not _is_damage(finding):
         for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
             yield Move(install=(candidate,))
 

@@ -11,7 +11,7 @@ from doctor.planned.target import Target
 from doctor.repair.budget import PATIENCE, Deadline
 from doctor.repair.cost import Identity, Trial, cures, identity, woken
 from doctor.repair.hunt import Base, Hunt, permitted
-from doctor.repair.moves import Move, moves_for, subject_name
+from doctor.repair.moves import Move, known_moves, subject_name
 from doctor.repair.resolve import Declined, complete
 from doctor.repair.scene import Scene
 
@@ -134,7 +134,7 @@ def _knowncures(state: Found, scene: Scene, only: tuple[str, ...], *, least: int
         for finding in _in_turn(state.report):
             if not wanted(finding, only) or finding.key in explained(state.report):
                 continue
-            move = next(moves_for(finding, scene, state.target), None)
+            move = next(known_moves(finding, scene), None)
             if move is None or move.rank > 0 or move.forbidden(scene):
                 continue
             about = {*map(subject_name, finding.subjects), *(c.name for c in move.install), *move.remove}
