@@ -17,13 +17,13 @@ from doctor.planned.target import Target, same_version
 from doctor.repair.order import (
     MAJOR,
     as_installers,
+    by_minor,
     is_downgrade,
     level,
     minor_releases,
     nearest,
-    one_of_each_minor,
 )
-from doctor.repair.promise import is_contrary, promising_first
+from doctor.repair.promise import is_contrary, one_of_each, promising_first
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import UNREADABLE, admits, requirement
 
@@ -179,12 +179,12 @@ def _needed(names: list[str], scene: Scene, base: Target) -> Iterator[Move]:
             asked = str(need.requirement.specifier)
             fitting = [c for c in scene.candidates(need.name) if admits(f"{need.name}{asked}", c.version)]
             ordered = as_installers(fitting, installed.version if installed else None)
-            for candidate in one_of_each_minor(ordered)[: OTHERS if need.name in names else 1]:
+            for candidate in one_of_each(by_minor(ordered)[: OTHERS if need.name in names else 1], scene, base):
                 because = f"{need.requirer.pin} asks for {need.requirement}"
                 yield Move(install=(candidate,), rank=1, because=because)
     for name in names:
         if environment.distribution(name) is None and name and not name.startswith("<"):
-            yield from _undeclared(name, scene)
+            yield from _undeclared(name, scene, base)
 
 
 def _locked(names: list[str], scene: Scene) -> Iterator[Move]:
@@ -207,7 +207,7 @@ def _locked(names: list[str], scene: Scene) -> Iterator[Move]:
         yield Move(install=tuple(found), rank=1, because=because)
 
 
-def _undeclared(name: str, scene: Scene) -> Iterator[Move]:
+def _undeclared(name: str, scene: Scene, base: Target) -> Iterator[Move]:
     """Something missing that nobody needs by plain metadata, yet some distribution names it, be it for an extra.
 
     A name that no metadata holds is never installed: it could be anybody's.
@@ -216,7 +216,8 @@ def _undeclared(name: str, scene: Scene) -> Iterator[Move]:
     if not texts:
         return
     fitting = [c for c in scene.candidates(name) if all(_admits(t, c.version) for _, t in texts)]
-    for candidate in one_of_each_minor(nearest(fitting, None) or nearest(scene.candidates(name), None))[:OTHERS]:
+    ordered = nearest(fitting, None) or nearest(scene.candidates(name), None)
+    for candidate in one_of_each(by_minor(ordered)[:OTHERS], scene, base):
         yield Move(install=(candidate,), rank=1, because=f"{texts[0][0].pin} imports it")
 
 

@@ -88,12 +88,12 @@ def minor_releases(candidates: Sequence[Candidate], installed: str, most: int) -
     return [by_newest[c.version] for c in ordered if c in kept]
 
 
-def one_of_each_minor(ordered: Iterable[Candidate]) -> list[Candidate]:
-    """The first of each minor release, in the same order: those of one release hardly differ in what they have."""
-    found: dict[tuple[int, int, int], Candidate] = {}
+def by_minor(ordered: Iterable[Candidate]) -> list[list[Candidate]]:
+    """The same by minor releases, in the same order: those of one release hardly differ in what they have."""
+    found: dict[tuple[int, int, int], list[Candidate]] = {}
     for candidate in ordered:
         parsed = Version(candidate.version)
-        found.setdefault((parsed.epoch, parsed.major, parsed.minor), candidate)
+        found.setdefault((parsed.epoch, parsed.major, parsed.minor), []).append(candidate)
     return list(found.values())
 
 

@@ -54,6 +54,12 @@ def promising_first(
     yield from (*more_changes, *needless)
 
 
+def one_of_each(releases: Iterable[Sequence[Candidate]], scene: Scene, base: Target) -> Iterator[Candidate]:
+    """Of each release the first version that needs no further change, else the first."""
+    for release in releases:
+        yield next((c for c in release[:SIBLINGS] if _is_enough(c, scene, base)), release[0])
+
+
 def is_contrary(candidate: Candidate, finding: Finding, scene: Scene, base: Target) -> bool:
     """The one that breaks asks in vain for something else, and neither is this version what it asks for."""
     needs = unmet(scene.after(base).environment).values()

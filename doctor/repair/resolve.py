@@ -11,7 +11,7 @@ from doctor.checks.needs import Need, find_needs
 from doctor.index.index import Candidate
 from doctor.model import Environment
 from doctor.planned.target import Target, same_version
-from doctor.repair.order import nearest, one_of_each_minor
+from doctor.repair.order import by_minor, nearest
 from doctor.repair.resolver import resolved
 from doctor.repair.scene import Scene, unmet
 from doctor.rulebook.requirements import admits
@@ -144,7 +144,7 @@ def _newer_first(candidates: Iterable[Candidate], installed: str) -> list[Candid
 
     Old releases declare no bound for what they never met, so their consent says little.
     """
-    ordered = one_of_each_minor(nearest(candidates, installed))
+    ordered = [release[0] for release in by_minor(nearest(candidates, installed))]
     newer = [c for c in ordered if Version(c.version) > Version(installed)]
     older = [c for c in ordered if c not in newer]
     return [*newer[:MOST_MOVERS], *newer[MOST_MOVERS:][-1:], *older[:MOST_MOVERS]]

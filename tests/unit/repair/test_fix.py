@@ -323,7 +323,9 @@ def test_a_rule_that_says_nothing_here_is_named(broken, index):
 def test_the_commands_by_hand_take_the_same_places(broken, server, tmp_path):
     own = Index(IndexSettings(indexes=(), find_links=(str(server.root),), offline=True), tmp_path / "c")
     plan = plan_for(broken, own).plan
-    assert [(f" install --no-index --find-links {server.root} " in c, c.endswith(" user==1.1")) for c in plan.commands] == [(True, True)]
+    assert [
+        (f" install --no-index --find-links {server.root} " in c, c.endswith(" user==1.1")) for c in plan.commands
+    ] == [(True, True)]
 
 
 def test_what_was_taken_back_is_not_taken_back_again(broken, index):

@@ -114,7 +114,12 @@ def test_the_cure_of_a_rule_is_taken_in_whichever_words_the_break_stands_first(v
 
 def test_a_failure_teaches_which_other_versions_fail_alike(venv, server, index):
     """``base 2`` lacks one name, ``base 3`` and ``4`` another one that ``user`` wants as well: 4 need not be followed."""
-    install(venv, make_wheel(server.root, "user", "1.0", {"user/__init__.py": "from base import a\nfrom base import b\n"}, ["base>=1"]))
+    install(
+        venv,
+        make_wheel(
+            server.root, "user", "1.0", {"user/__init__.py": "from base import a\nfrom base import b\n"}, ["base>=1"]
+        ),
+    )
     install(venv, make_wheel(server.root, "base", "2.0", {"base/__init__.py": "b = 1\n"}))
     for version, text in (("2.1", "a = 1\n"), ("2.2", "a = 1\n"), ("2.3", "a = 1\n"), ("2.4", "a = 1\nb = 1\n")):
         make_wheel(server.root, "base", version, {"base/__init__.py": text})
@@ -123,3 +128,13 @@ def test_a_failure_teaches_which_other_versions_fail_alike(venv, server, index):
     assert [(c.name, c.after) for c in proposal.plan.changes] == [("base", "2.4")]
     tried = [text.split()[1] for text in said if text.startswith("trying")]
     assert tried == ["base==2.1", "base==2.4"]
+
+
+def test_of_what_is_missing_the_version_that_changes_nothing_else(venv, server, index):
+    install(venv, make_wheel(server.root, "core", "1.0", {"core.py": ""}))
+    make_wheel(server.root, "core", "1.1", {"core.py": ""})
+    for version, wants in (("2.0", "core==1.0"), ("2.1", "core==1.1")):
+        make_wheel(server.root, "base", f"1.{version[-1]}", {"base/__init__.py": "a = 1\n"}, [wants])
+        make_wheel(server.root, "base", f"1.0.{version[-1]}", {"base/__init__.py": "a = 1\n"}, [wants])
+    install(venv, user(server, "1.0", "a", ["base<1.1"]))
+    assert moves(venv, index) == {"base": (None, "1.0.0")}
