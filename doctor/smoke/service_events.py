@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
+_PLAIN_BYTES = re.compile(rb'[^"\\\x00-\x1f]*')
 _STRING = re.compile(r'"((?:[^"\\\x00-\x1f]|\\.)*)"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _CREATED = re.compile(r'"created"\s*:\s*(?=[-0-9])')
@@ -22,33 +23,71 @@ TEXTS = ("content", "reasoning", "reasoning_content")
 """Where a chunk's ``delta`` holds text, the answer's first."""
 
 
-def events(pieces: Iterable[tuple[float, bytes]]) -> Iterator[tuple[float, str]]:
-    """The ``data`` of each event with the time of its last byte; comments and other fields are passed over.
+class Twin:
+    """A piece that is one whole event with a plain string in one place: others differ from it by that string only.
+
+    ``created`` stays the same for a second, so most pieces of a stream are twins, and finding that out is less work
+    than taking an event out of bytes.
+    """
+
+    __slots__ = ("_after", "_before", "_shortest")
+
+    def __init__(self, payload: str, place: tuple[int, int]) -> None:
+        """Of a chunk and where its string stands."""
+        self._before, self._after = f"data: {payload[: place[0]]}".encode(), f"{payload[place[1] :]}\n\n".encode()
+        self._shortest = len(self._before) + len(self._after)
+
+    def text_in(self, piece: bytes) -> str | None:
+        """The string of a twin; None when it is none, or when its string has to be read as JSON."""
+        if len(piece) < self._shortest or not piece.startswith(self._before) or not piece.endswith(self._after):
+            return None
+        text = piece[len(self._before) : len(piece) - len(self._after)]
+        return text.decode("utf-8", "replace") if _PLAIN_BYTES.fullmatch(text) else None
+
+
+class Events:
+    """The ``data`` of the events in a stream of bytes; comments and other fields are passed over.
 
     WHATWG HTML, section 9.2 (server-sent events).
     """
-    rest = b""
-    lines: list[str] = []
-    moment = 0.0
-    for moment, piece in pieces:
-        if not rest and not lines and piece.startswith(b"data: ") and piece.endswith(b"\n\n") and b"\r" not in piece:
+
+    __slots__ = ("_lines", "_rest")
+
+    def __init__(self) -> None:
+        """Before the first byte."""
+        self._rest, self._lines = b"", list[str]()
+
+    @property
+    def between(self) -> bool:
+        """All that came were whole events."""
+        return not (self._rest or self._lines)
+
+    def feed(self, piece: bytes) -> list[str]:
+        """The events that these bytes complete."""
+        if piece.startswith(b"data: ") and piece.endswith(b"\n\n") and b"\r" not in piece and self.between:
             blocks = piece[6:-2].split(b"\n\ndata: ")
             if piece.count(b"\n") == 2 * len(blocks):  # whole events of one line each: the usual case
-                for block in blocks:
-                    yield moment, block.decode("utf-8", "replace")
-                continue
-        *whole, rest = (rest + piece).split(b"\n")
+                return [block.decode("utf-8", "replace") for block in blocks]
+        found: list[str] = []
+        *whole, self._rest = (self._rest + piece).split(b"\n")
         for raw in whole:
             line = raw.rstrip(b"\r")
             if line.startswith(b"data:"):
-                lines.append(line[5:].removeprefix(b" ").decode("utf-8", "replace"))
-            elif not line and lines:
-                yield moment, "\n".join(lines)
-                lines = []
-    if rest.startswith(b"data:"):
-        lines.append(rest.rstrip(b"\r")[5:].removeprefix(b" ").decode("utf-8", "replace"))
-    if lines:
-        yield moment, "\n".join(lines)
+                self._lines.append(_data_of(line))
+            elif not line and self._lines:
+                found.append("\n".join(self._lines))
+                self._lines = []
+        return found
+
+    def end(self) -> list[str]:
+        """The event that the end of the stream completes."""
+        if self._rest.startswith(b"data:"):
+            self._lines.append(_data_of(self._rest.rstrip(b"\r")))
+        return ["\n".join(self._lines)] if self._lines else []
+
+
+def _data_of(line: bytes) -> str:
+    return line[5:].removeprefix(b" ").decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +142,23 @@ class Likeness:
 
     def text_in(self, payload: str) -> str | None:
         """The string of a chunk that is alike; None when it is not."""
-        if not (payload.startswith(self.before) and payload.endswith(self.after)):
+        place = self.place_in(payload)
+        if place is None:
             return None
-        start, end = self._place(payload, len(self.before), len(payload) - len(self.after))
-        if start > end:
-            return None
-        if _PLAIN.fullmatch(payload, start, end):
-            return payload[start:end]
+        if _PLAIN.fullmatch(payload, *place):
+            return payload[slice(*place)]
         try:
-            text: str = json.loads(f'"{payload[start:end]}"')  # a string, or nothing: what begins with a quote is one
+            text: str = json.loads(f'"{payload[slice(*place)]}"')  # what begins with a quote is a string, or nothing
         except ValueError:
             return None
         return text
+
+    def place_in(self, payload: str) -> tuple[int, int] | None:
+        """Where the string of a chunk stands that is alike, though it may not be one; None when the chunk is not."""
+        if not (payload.startswith(self.before) and payload.endswith(self.after)):
+            return None
+        start, end = self._place(payload, len(self.before), len(payload) - len(self.after))
+        return None if start > end else (start, end)
 
     def _place(self, payload: str, start: int, end: int) -> tuple[int, int]:
         """Where the string stands, between these two; an end before the start when there is no number beside it."""

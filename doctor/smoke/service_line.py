@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from doctor.smoke.judging import Answer
 from doctor.smoke.service_chunks import Body, Head, read_head
-from doctor.smoke.service_network import Limits, complaint_lines
+from doctor.smoke.service_network import Limits, complaint_lines, wait_at_most
 
 LARGEST = 64 * 1024 * 1024
 _PIECE = 16384  # more than TLS sends at once; a new buffer for each piece must be cheap
@@ -73,6 +73,7 @@ class Line:
         self._socket: socket.socket | None = None
         self._connection: object = None
         self._origin = ("", "")
+        self._waits = 0.0  # seconds that a call on the socket waits now; 0: as urllib3 left it
 
     @property
     def open(self) -> bool:
@@ -125,7 +126,7 @@ class Line:
         plain = getattr(connection, "sock", None)
         through = getattr(connection, "proxy", None) is not None and not url.startswith("https:")
         if isinstance(plain, socket.socket) and not through:
-            self._socket, self._connection, self._origin = plain, connection, _origin(url)
+            self._socket, self._connection, self._origin, self._waits = plain, connection, _origin(url), 0.0
 
     def _read_response(
         self, response: urllib3.BaseHTTPResponse, begin: float
@@ -162,8 +163,9 @@ class Line:
         assert line is not None  # noqa: S101 - ``open`` said so
         begin = time.perf_counter()
         waiting = min(self._limits.idle, self._limits.total) if request.stream else self._limits.total
-        if line.gettimeout() != waiting:
-            line.settimeout(waiting)
+        if self._waits != waiting:
+            wait_at_most(line, waiting)
+            self._waits = waiting
         try:
             with contextlib.suppress(BrokenPipeError):  # what was said before the other side closed may still be read
                 line.sendall(sent)
@@ -262,7 +264,7 @@ def _received(
 
 def _lines(error: BaseException, waiting: float) -> tuple[str, ...]:
     """What went wrong, in the words that urllib3 has for it."""
-    if isinstance(error, TimeoutError) and not error.errno:
+    if isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and not error.errno):
         return (f"ReadTimeoutError: Read timed out. (read timeout={waiting:g})",)
     return complaint_lines(error)
 

@@ -6,7 +6,9 @@ The lines are in the words that the libraries use in users' own tracebacks, so t
 from __future__ import annotations
 
 import os
+import socket
 import ssl
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -120,6 +122,20 @@ def open_pool(route: Route, limits: Limits, trusted: ssl.SSLContext) -> urllib3.
         return urllib3.ProxyManager(route.proxy, proxy_headers=login, **settings)
     except (ValueError, urllib3.exceptions.HTTPError):
         raise RouteError(f"ProxyError: the proxy's address {route.proxy} cannot be used") from None
+
+
+def wait_at_most(line: socket.socket, seconds: float) -> None:
+    """Let the system end a call that waits longer, where it can: Python would ask it first, each time, whether to wait.
+
+    Such a call ends with ``BlockingIOError``. TLS reads by calls of its own, and Windows counts otherwise.
+    """
+    if isinstance(line, ssl.SSLSocket) or os.name != "posix":
+        line.settimeout(seconds)
+        return
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        line.setsockopt(socket.SOL_SOCKET, direction, limit)
+    line.settimeout(None)
 
 
 def trust(route: Route) -> ssl.SSLContext:

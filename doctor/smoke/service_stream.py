@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doctor.smoke.service import Usage
-from doctor.smoke.service_events import TEXTS, Likeness, events
+from doctor.smoke.service_events import TEXTS, Events, Likeness, Twin
 
 _LEARNT = 8  # chunks of a stream from which others are known; one for each kind of text is usual
 _SERVER_NUMBERS = (
@@ -87,27 +87,65 @@ def read_stream(pieces: Sequence[tuple[float, bytes]]) -> Draft:
 
     An event is dated by the piece that completes it.
     """
-    draft, likeness, learnt = Draft(), None, 0
-    for moment, payload in events(pieces):
+    reader = _StreamReader()
+    for moment, piece in pieces:
+        reader.piece(moment, piece)
+    for payload in reader.events.end():
+        reader.event(pieces[-1][0], payload)
+    return reader.draft
+
+
+class _StreamReader:
+    """Reads what is new as JSON, and what is like something already read by comparing."""
+
+    __slots__ = ("_learnt", "_likeness", "_twin", "draft", "events")
+
+    def __init__(self) -> None:
+        self.draft, self.events, self._learnt = Draft(), Events(), 0
+        self._likeness: Likeness | None = None
+        self._twin: Twin | None = None
+
+    def piece(self, moment: float, piece: bytes) -> None:
+        text = self._twin.text_in(piece) if self._twin and self.events.between else None
+        if text is not None:
+            self._say(text, moment)
+            return
+        for payload in self.events.feed(piece):
+            self.event(moment, payload)
+
+    def event(self, moment: float, payload: str) -> None:
+        likeness, draft = self._likeness, self.draft
         text = likeness.text_in(payload) if likeness else None
         if likeness and text is not None:
-            draft.events += 1
-            draft.choices += 1
-            draft.say("" if likeness.reasoning else text, text if likeness.reasoning else "", moment)
-            continue
+            self._twin = self._twin_of(payload, likeness)
+            self._say(text, moment)
+            return
         if payload == "[DONE]":
             draft.done = True
-            continue
+            return
         try:
             data = json.loads(payload)
         except (ValueError, RecursionError):
             draft.unreadable = draft.unreadable or payload[:200]
-            continue
+            return
         draft.events += 1
-        if _read(draft, data, "delta", moment) and learnt < _LEARNT:
-            learnt += 1
-            likeness = Likeness.of(payload, data)
-    return draft
+        if _read(draft, data, "delta", moment) and self._learnt < _LEARNT:
+            self._learnt += 1
+            self._likeness, self._twin = Likeness.of(payload, data), None
+
+    def _say(self, text: str, moment: float) -> None:
+        """A chunk that is alike brought this."""
+        draft = self.draft
+        draft.events += 1
+        draft.choices += 1
+        if self._likeness and self._likeness.reasoning:
+            draft.say("", text, moment)
+        else:
+            draft.say(text, "", moment)
+
+    def _twin_of(self, payload: str, likeness: Likeness) -> Twin | None:
+        place = likeness.place_in(payload)
+        return Twin(payload, place) if place and "\n" not in payload and "\r" not in payload else None
 
 
 def _read(draft: Draft, data: Any, key: str, moment: float | None) -> bool:

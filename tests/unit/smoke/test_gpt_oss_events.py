@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doctor.smoke.service_events import Likeness, events
+from doctor.smoke.service_events import Events, Likeness, Twin
 from doctor.smoke.service_stream import Draft, read_stream
 
 QUICK = settings(deadline=None, database=None, max_examples=150)
@@ -17,6 +18,12 @@ NUMBER = st.integers(-5, 10**12) | st.floats(allow_nan=False, allow_infinity=Fal
 CHUNK = st.tuples(
     st.dictionaries(KIND, TEXT | st.none(), max_size=2), st.sampled_from([None, None, None, "stop"]), NUMBER
 )
+
+
+def events(pieces: list[bytes]) -> list[str]:
+    reader = Events()
+    found = [text for piece in pieces for text in reader.feed(piece)]
+    return found + reader.end()
 
 
 def slowly(payloads: list[str]) -> Draft:
@@ -99,6 +106,31 @@ def test_what_cannot_be_known_by_its_likeness_is_not_learnt():
 def test_whole_events_and_cut_ones_are_the_same():
     data = b"data: 1\n\ndata: 2\n\ndata: \n\ndata: a\ndata: b\n\n"
     wanted = ["1", "2", "", "a\nb"]
-    assert [text for _, text in events([(0.0, data)])] == wanted
-    assert [text for _, text in events([(0.0, data[i : i + 1]) for i in range(len(data))])] == wanted
-    assert [text for _, text in events([(0.0, b"data: 1\n\ndata: 2\n\n")])] == ["1", "2"]
+    assert events([data]) == wanted
+    assert events([data[i : i + 1] for i in range(len(data))]) == wanted
+    assert events([b"data: 1\n\ndata: 2\n\n"]) == ["1", "2"]
+
+
+@QUICK
+@given(st.lists(TEXT, min_size=4, max_size=12), st.lists(st.integers(0, 400), max_size=6))
+def test_pieces_that_are_alike_mean_the_same_however_the_stream_is_cut(texts, cuts):
+    payloads = [json.dumps({"created": 1, "choices": [{"delta": {"content": text}}]}) for text in texts]
+    data = "".join(f"data: {payload}\n\n" for payload in payloads).encode()
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    cut = read_stream([(0.0, data[i:j]) for i, j in itertools.pairwise(places)])
+    whole = read_stream([(0.0, f"data: {payload}\n\n".encode()) for payload in payloads])
+    assert "".join(cut.text) == "".join(whole.text) == "".join(texts)
+    assert cut.events == whole.events == len(texts)
+
+
+def test_a_twin_is_alike_to_the_byte_but_for_a_plain_string():
+    payload = '{"created": 1, "choices": [{"delta": {"content": "a"}}]}'
+    place = payload.index('"a"') + 1
+    twin = Twin(payload, (place, place + 1))
+    piece = f"data: {payload}\n\n"
+    assert twin.text_in(piece.replace('"a"', '"é b"').encode()) == "é b"
+    assert twin.text_in(piece.replace('"a"', '""').encode()) == ""
+    for other in ('"\\n"', '"a", "b": "c"', '"a"\n', "null"):
+        assert twin.text_in(piece.replace('"a"', other).encode()) is None, other
+    assert twin.text_in(piece.encode() * 2) is None
+    assert twin.text_in(piece.replace(": 1,", ": 2,").encode()) is None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doctor.smoke.judging import Answer, Judge
-from doctor.smoke.service_events import events
+from doctor.smoke.service_events import Events
 from doctor.smoke.service_stream import read_body, read_stream
 
 JUDGE = Judge.load()
@@ -68,7 +68,8 @@ def test_an_event_is_dated_by_the_piece_that_completes_it():
 
 
 def test_a_last_event_without_an_empty_line_counts():
-    assert list(events([(1.0, b"data: a\ndata: b")])) == [(1.0, "a\nb")]
+    reader = Events()
+    assert (reader.feed(b"data: a\ndata: b"), reader.end()) == ([], ["a\nb"])
 
 
 @QUICK
