@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from doctor.smoke.compare.measures import PER_TOKEN, TTFT
 from doctor.smoke.compare.remark import Remark, Weight
 from doctor.smoke.compare.results import Analysis, Cell, Habits, OwnNumber
-from doctor.smoke.compare.statistics import Interval
+from doctor.smoke.compare.statistics import Interval, rank_sum
 from doctor.smoke.compare.words import number, percent, seconds
 
 _COLD, _COLD_SECONDS = 3.0, 5.0
-_GROWN = 1.2
+_GROWN, _CHANCE = 1.2, 0.01
 _MOST, _LITTLE = 0.5, 0.2
 _NOT_ALONE = "hardware, precision, parallelism and serving software act together here and are not told apart"
 
@@ -82,7 +82,8 @@ def _load(analysis: Analysis, service: str) -> Iterator[Remark]:
     steps = f"from {low.level} to {high.level} requests under way"
     if high.in_flight < 0.7 * high.level:  # the level was not reached
         steps += f" (on average {high.in_flight:.1f}, not {high.level})"
-    if not _apart(before, after) or after.value < _GROWN * before.value:
+    chance = rank_sum(*(analysis.latencies.get((service, cell.level), ()) for cell in (low, high)))
+    if chance > _CHANCE or after.value < _GROWN * before.value:
         sentence = (
             f"{service}: {steps} its latency is not shown to grow ({seconds(before.value)}, {seconds(after.value)})"
         )
