@@ -63,8 +63,9 @@ def _table(analysis: Analysis) -> str:
         rows.append(f'<tr><th scope="row">{escape(shown(first))}</th>{cells}</tr>')
     note = f" {MARK} not comparable: its stream comes in bundles." if analysis.incomparable else ""
     return (
-        '<h2>Numbers</h2><div class="wide" tabindex="0" role="region" aria-label="Numbers"><table>'
-        f"<caption>p50 and p90 are latencies end to end, tok/s output tokens of an answer.{note}</caption>"
+        '<h2>Numbers</h2><p class="soft" id="numbers-are">p50 and p90 are latencies end to end, tok/s output tokens of '
+        f'an answer.{note}</p><div class="wide" tabindex="0" role="region" aria-label="Numbers">'
+        '<table class="numbers" aria-describedby="numbers-are">'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 

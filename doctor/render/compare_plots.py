@@ -15,11 +15,14 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 34, 46
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 _COLOURS = 4
 STYLE = """<style>
-.plot{width:100%;max-width:30rem;height:auto;font:12px system-ui,sans-serif}
+.plot{width:100%;height:auto;font:12px system-ui,sans-serif;display:block}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));gap:1.5rem 1rem}
+.plots figure{margin:0}.numbers td,.numbers th{white-space:nowrap}
+.numbers td,.numbers th+th{text-align:right;font-variant-numeric:tabular-nums}
 .plot text{fill:currentColor}.plot .axis{stroke:currentColor;opacity:.5;fill:none}
 .plot .grid{stroke:currentColor;opacity:.13}
 .plot .line{fill:none;stroke-width:2.2}.plot .s0{stroke:#0b57d0}.plot .s1{stroke:#c2410c}.plot .s2{stroke:#15803d}
-.plot .s3{stroke:#7e22ce}.plot .dot{stroke-width:6;stroke-linecap:round}.plots{display:flex;flex-wrap:wrap;gap:1rem}
+.plot .s3{stroke:#7e22ce}.plot .dot{stroke-width:6;stroke-linecap:round}
 @media(prefers-color-scheme:dark){.plot .s0{stroke:#8ab4f8}.plot .s1{stroke:#fdba74}.plot .s2{stroke:#86efac}
 .plot .s3{stroke:#d8b4fe}}
 </style>"""
