@@ -22,6 +22,7 @@ from doctor.triage.traceback import Raised, Traceback, read_tracebacks
 from doctor.triage.versions import Versions, read_versions
 
 _LOOSE_LINES = 4000
+_IGNORED = "Exception ignored in"
 _NOWHERE = 1 << 60
 _UNEXPLAINED = ("call", "unknown")
 """Categories of what is only repeated, not understood: what is understood stands before it."""
@@ -42,7 +43,8 @@ def answer(digest: Digest, knowledge: Knowledge) -> Answer:
     calm = {hit.line.number for match in harmless for hit in match.hits}
     tracebacks = [one for excerpt in digest.excerpts for one in read_tracebacks(excerpt)]
     tracebacks = [one for one in tracebacks if not all(raised.number in calm for raised in one.raised)]
-    diagnoses, taken = _from_tracebacks(tracebacks, found, knowledge, versions)
+    ignored = {n.number for excerpt in digest.excerpts for n in excerpt if n.message.startswith(_IGNORED)}
+    diagnoses, taken = _from_tracebacks(tracebacks, (found, ignored), knowledge, versions)
     taken |= calm
     loose = [match for match in found if match.first.line.number not in taken]
     diagnoses += [from_match(match, None, versions, knowledge.names) for match in loose]
@@ -83,9 +85,13 @@ def _versions(lines: Iterable[Line], environment: Environment | None) -> Version
 
 
 def _from_tracebacks(
-    tracebacks: list[Traceback], found: list[Match], knowledge: Knowledge, versions: Versions
+    tracebacks: list[Traceback], seen: tuple[list[Match], set[int]], knowledge: Knowledge, versions: Versions
 ) -> tuple[list[Diagnosis], set[int]]:
-    """One conclusion for each traceback, and the lines that it explains."""
+    """One conclusion for each traceback, and the lines that it explains.
+
+    ``seen``: the matches, and the lines after which Python tells of an exception that it passed over.
+    """
+    found, ignored = seen
     diagnoses: list[Diagnosis] = []
     taken: set[int] = set()
     for traceback in tracebacks:
@@ -100,7 +106,11 @@ def _from_tracebacks(
         taken |= {number for span in spans for number in span}
         diagnosis = conclude(traceback, readings, inside, knowledge, versions)
         if diagnosis:
-            diagnoses.append(replace(diagnosis, count=traceback.count))
+            first = traceback.raised[0].frames[0].number if traceback.raised[0].frames else traceback.raised[0].number
+            passed_over = not ignored.isdisjoint(range(first - 3, first))
+            diagnoses.append(
+                replace(diagnosis, count=traceback.count, consequence=diagnosis.consequence or passed_over)
+            )
     return diagnoses, taken
 
 

@@ -21,12 +21,13 @@ from doctor.triage.diagnosis import (
     pinned,
     spoken,
 )
-from doctor.triage.lookup import Offer, Use
+from doctor.triage.lookup import Lookup, Offer, Use
 from doctor.triage.missing import Missing
 from doctor.triage.owners import PROJECT, is_standard
 from doctor.triage.reading import Reading
-from doctor.triage.versions import Versions
+from doctor.triage.versions import Versions, normal
 from doctor.triage.whose import owner_of
+from doctor.triage.yours import hidden, hides
 
 _VERBS = {"module": "imports", "name": "imports", "signature": "calls"}
 _RULES = {"module": "missing-module", "signature": "changed-signature", "name": "missing-name"}
@@ -36,13 +37,15 @@ _RULES = {"module": "missing-module", "signature": "changed-signature", "name": 
 class _Found:
     """What the index says: versions of the provider, and the version of the importer that does without.
 
-    ``guessed``: the message does not tell the provider, it was found by the name of a class.
+    ``guessed``: the message does not tell the provider, it was found by the name of a class. ``rival``: a distribution
+    that brings a module of the same name, and is not the one that is meant by it.
     """
 
     offer: Offer | None = None
     mended: str = ""
     provider: str = ""
     guessed: bool = False
+    rival: str = ""
 
 
 def by_name(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
@@ -77,7 +80,7 @@ def _sure(found: _Found, fixes: tuple[Fix, ...], *, told: bool) -> str:
     """A version that nobody told and that would have to be many years old is hardly the reason."""
     if fixes and told:
         return CERTAIN
-    if found.guessed:
+    if found.guessed or found.rival:
         return POSSIBLE
     if found.offer and (found.offer.aged or found.offer.hazy or (found.offer.above and found.offer.below)):
         return POSSIBLE  # without the version it is not told on which side of the gap it is
@@ -104,9 +107,12 @@ def _asked(reading: Reading, missing: Missing, knowledge: Knowledge, versions: V
         return _Found(provider=provider)
     offer = None
     guessed = not is_distribution(provider)
+    if guessed and (module := _imported_from(reading, missing, lookup, versions)):
+        provider, missing = knowledge.names.of_module(module), replace(missing, module=module)
+        guessed = not is_distribution(provider)
     if guessed:
         provider = owner_of(reading, missing, knowledge, versions)
-    if is_distribution(provider) and (missing.kind in ("module", "name", "attribute") or missing.keyword):
+    if is_distribution(provider) and (missing.kind != "signature" or missing.keyword or missing.given):
         offer = lookup.offer(provider, missing, versions.of(provider), versions.python)
         top = (missing.module or "").split(".", maxsplit=1)[0]
         if (
@@ -121,7 +127,25 @@ def _asked(reading: Reading, missing: Missing, knowledge: Knowledge, versions: V
     use = _use(reading, missing)
     if use and not (offer and offer.above):
         mended = lookup.mended(reading.importer, use, versions.of(reading.importer), versions.python)
-    return _Found(offer=offer, mended=mended, provider=provider, guessed=guessed and bool(provider))
+    rival = "" if offer or mended or guessed or versions.of(provider) else _rival(provider, missing, lookup)
+    return _Found(offer=offer, mended=mended, provider=provider, guessed=guessed and bool(provider), rival=rival)
+
+
+def _rival(provider: str, missing: Missing, lookup: Lookup) -> str:
+    """A distribution called as the module is, which another one is known for: ``jwt`` beside PyJWT."""
+    top = (missing.module or "").partition(".")[0]
+    name = normal(top)
+    known_for_it = is_distribution(provider) and bool(top) and name != provider
+    return name if known_for_it and missing.kind in ("name", "attribute") and lookup.exists(name, top) else ""
+
+
+def _imported_from(reading: Reading, missing: Missing, lookup: Lookup, versions: Versions) -> str:
+    """The module from which the file that calls has the function or class, by its own import statements."""
+    place = reading.innermost
+    if missing.kind != "signature" or place is None or not is_distribution(reading.importer):
+        return ""
+    version = versions.of(reading.importer)
+    return lookup.origin(reading.importer, place.owner.file, missing.callable.partition(".")[0], version)
 
 
 def _use(reading: Reading, missing: Missing) -> Use | None:
@@ -173,6 +197,11 @@ def _cures(
             fixes.reverse()
     if offer and not (offer.above or offer.below):
         details.append(f"none of the versions looked at has it: {', '.join(offer.looked[:8])}")
+    if found.rival:
+        details.append(f"{found.rival} is another distribution that brings a module {missing.module}")
+        because = f"if python -m pip list shows {found.rival}"
+        command = f"python -m pip uninstall -y {found.rival}; python -m pip install --force-reinstall {found.provider}"
+        fixes.append(replace(install(found.provider, because=because), install=(), command=command))
     if found.mended:
         details.append(f"{importer} does without it from {found.mended} on")
         because = f"the first {importer} whose file does not ask for {missing.symbol or missing.dotted}"
@@ -181,7 +210,9 @@ def _cures(
 
 
 def _standard_library(reading: Reading, missing: Missing, knowledge: Knowledge, versions: Versions) -> Diagnosis:
-    """Something of the standard library: this Python has it no more, or not yet."""
+    """Something of the standard library: this Python has it no more, or not yet, or a file of the user hides it."""
+    if hides(reading, missing):
+        return hidden(reading, missing)
     use, python = _use(reading, missing), versions.python
     mended = ""
     if use and knowledge.lookup:

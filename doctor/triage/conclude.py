@@ -28,9 +28,10 @@ from doctor.triage.known_breakages import by_breakage
 from doctor.triage.matching import Match, filled, subjects
 from doctor.triage.missing_parts import by_lookup
 from doctor.triage.owners import DISTRIBUTION, PROJECT, Names
-from doctor.triage.reading import Reading
+from doctor.triage.reading import NOWHERE, Reading
 from doctor.triage.traceback import Traceback
 from doctor.triage.versions import Versions
+from doctor.triage.yours import refused, refuses_yours
 
 _WHOLE_TEXT = 'the whole text from the line "Traceback (most recent call last)" on'
 _WRONG_ARGUMENT = ("KeyError", "IndexError", "ZeroDivisionError", "FileNotFoundError")
@@ -49,7 +50,7 @@ def conclude(
         found = by_breakage(reading, knowledge, versions)
         if found:
             return found
-    telling = [pair for pair in inside if not pair[0].rule.consequence]
+    telling = [pair for pair in inside if not pair[0].rule.consequence and not _of_a_namespace(pair[1])]
     if telling:
         return from_match(telling[0][0], telling[0][1], versions, knowledge.names)
     missing = _what_is_missing(readings, knowledge, versions)
@@ -64,6 +65,11 @@ def conclude(
     found = _unread(readings[-1], versions) or _unexplained(traceback, readings, versions)
     wraps = readings[-1].raised.exception.endswith("ExceptionGroup")
     return replace(found, consequence=True) if found and wraps else found
+
+
+def _of_a_namespace(reading: Reading) -> bool:
+    """A module that is to be brought by a distribution of its own, which says more than a rule about the directory."""
+    return reading.missing is not None and reading.missing.kind == "module" and reading.missing.file == NOWHERE
 
 
 def _what_is_missing(readings: list[Reading], knowledge: Knowledge, versions: Versions) -> Diagnosis | None:
@@ -228,6 +234,8 @@ def _unexplained(traceback: Traceback, readings: list[Reading], versions: Versio
             advice=("if the same code worked before, tell what was installed or upgraded in between",),
         )
     owner = third.owner.name if third else place.owner.name
+    if refuses_yours(reading):
+        return refused(reading, owner, said, versions)
     looked_up = own is not None and name.rpartition(".")[2] in _WRONG_ARGUMENT
     message = f"{spoken(owner, versions)} raised {said}"
     by = f"called from your own code at {own.frame.path}:{own.frame.line}" if own else "no frame is in your own code"

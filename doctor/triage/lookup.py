@@ -76,6 +76,9 @@ class Lookup(Protocol):
     def named_alike(self, name: str, missing: Missing, version: str, python: str) -> bool:
         """Whether that version has a file that is called like the class; cheaper than reading what is in it."""
 
+    def origin(self, importer: str, file: str, name: str, version: str) -> str:
+        """The module from which a file of the importer has a name; '' when it cannot be known."""
+
     def installable(self, name: str, version: str, python: str) -> bool | None:
         """Whether a wheel of that version fits the Python; None when it cannot be known."""
 

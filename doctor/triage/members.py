@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from doctor.triage.missing import Missing
+from doctor.triage.missing import Given, Missing
+from doctor.triage.origins import defining_file
 from doctor.triage.wheeltext import WheelText, parsed
 
 _FILES = 90
@@ -29,7 +30,7 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 def has_member(wheel: WheelText, missing: Missing) -> bool | None:
     """Whether the class has the attribute, or the callable takes the keyword; None when the files do not tell."""
-    sources = _Sources(wheel=wheel)
+    sources = _Sources(wheel=wheel, first=_told_file(wheel, missing))
     if missing.kind == "signature":
         return _takes(sources, missing)
     name = (missing.module or "").rpartition(".")[2]
@@ -47,11 +48,18 @@ def named_alike(wheel: WheelText, missing: Missing) -> bool:
 
 def defines(wheel: WheelText, missing: Missing) -> bool:
     """The wheel has the class or the function that the message names."""
-    sources = _Sources(wheel=wheel)
+    sources = _Sources(wheel=wheel, first=_told_file(wheel, missing))
     if missing.kind != "signature":
         return sources.class_named((missing.module or "").rpartition(".")[2]) is not None
     owner, function = _parts(missing)
     return (sources.class_named(owner) if owner else sources.function_named(function)) is not None
+
+
+def _told_file(wheel: WheelText, missing: Missing) -> str:
+    """The file that defines the callable, when it is known from which module it was imported."""
+    if missing.kind != "signature" or not missing.module:
+        return ""
+    return defining_file(wheel, missing.module, missing.callable.partition(".")[0])
 
 
 def _parts(missing: Missing) -> tuple[str, str]:
@@ -65,6 +73,7 @@ class _Sources:
     """The Python files of a wheel, read as far as is needed and no further."""
 
     wheel: WheelText
+    first: str = ""
     texts: dict[str, str] = field(default_factory=dict)
     trees: dict[str, ast.Module | None] = field(default_factory=dict)
     size: int = 0
@@ -106,6 +115,8 @@ class _Sources:
 
         files = [f for f in self.wheel.names if f.endswith(".py") and not re.search(r"(?:^|/)(?:tests?|testing)/", f)]
         ordered = sorted(files, key=rank)
+        if self.first:
+            ordered = [self.first, *(file for file in ordered if file != self.first)]
         self.whole = len(ordered) <= _FILES
         return ordered[:_FILES]
 
@@ -201,7 +212,9 @@ def _takes(sources: _Sources, missing: Missing) -> bool | None:
     if function.startswith("__"):  # a Python that does not tell the class: does anything take such a keyword?
         return sources.says(missing.keyword) if len(missing.keyword) >= _TELLING else None
     plain = sources.function_named(function)
-    return _function_takes(plain, missing.keyword) if plain else None
+    if plain and missing.given:
+        return _enough(plain, missing.given)
+    return _function_takes(plain, missing.keyword) if plain and missing.keyword else None
 
 
 def _class_takes(sources: _Sources, found: ast.ClassDef, function: str, keyword: str, depth: int) -> bool | None:
@@ -219,6 +232,16 @@ def _class_takes(sources: _Sources, found: ast.ClassDef, function: str, keyword:
     if made:
         return True if any(answers) else None if None in answers else False
     return answers[0] if answers else None
+
+
+def _enough(found: _Function, given: Given) -> bool:
+    """The function asks for no more than it is given, and takes that."""
+    arguments = found.args
+    places = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
+    required = places[: len(places) - len(arguments.defaults)]
+    named = [one.arg for one, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value is None]
+    fits = given.places <= len(places) or arguments.vararg is not None
+    return fits and not {*required[given.places :], *named} - set(given.names)
 
 
 def _function_takes(found: _Function, keyword: str) -> bool | None:

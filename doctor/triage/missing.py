@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 
@@ -27,6 +28,14 @@ _BUILTIN_CLASSES = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The arguments of the call that failed: how many by place, and the names of the others."""
+
+    places: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
     """What is missing, as the message says it.
 
@@ -34,7 +43,7 @@ class Missing:
     ``distribution``, ``version``. ``module`` is where it was looked for, ``symbol`` what was not there;
     ``file`` the place that the message gives; ``partial`` says that the module was still being imported.
     ``need`` and ``have`` are requirement and pin where the message tells both. ``callable`` (with its class where
-    Python tells it) did not take ``keyword``.
+    Python tells it) did not take ``keyword``, or wanted more than it was ``given``.
     """
 
     kind: str
@@ -46,6 +55,7 @@ class Missing:
     have: str = ""
     callable: str = ""
     keyword: str = ""
+    given: Given | None = None
 
     @property
     def on_object(self) -> bool:
@@ -129,6 +139,17 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"(?:(?P<file>[^\s:'\"]{1,600}\.so[\w.]{0,40}): )?undefined symbol: (?P<symbol>\w{1,600})"),
     ),
     ("library", re.compile(r"(?P<symbol>lib[\w.+-]{1,120}\.so(?:\.\d{1,6}){0,4}): cannot open shared object file")),
+    ("library", re.compile(r"cannot load library ['\"](?P<symbol>[\w.+-]{2,80})['\"]")),
+    (
+        "library",
+        re.compile(
+            r"^(?:[Uu]nable to|[Ff]ailed to|[Cc]ould not|[Cc]annot) (?:find|load|locate) (?:the )?"
+            r"(?P<symbol>[\w.+-]{2,60}) (?:shared |C )?library\b"
+        ),
+    ),
+    ("library", re.compile(r"^(?P<symbol>[\w.+-]{2,60}) (?:shared )?library (?:was |is )?not (?:be )?found\b")),
+    ("library", re.compile(r"^no library called ['\"](?P<symbol>[\w.+-]{2,60})['\"] was found")),
+    ("library", re.compile(r"^failed to find (?P<symbol>lib[\w.+-]{1,60})\b")),
     ("distribution", re.compile(r"[Nn]o package metadata was found for (?:The ['\"])?(?P<module>[\w.-]{1,120})")),
     (
         "distribution",
@@ -190,6 +211,22 @@ def _missing(kind: str, groups: dict[str, str | None], source: str) -> Missing:
         callable=called,
         keyword=keyword,
     )
+
+
+def read_given(source: str, name: str) -> Given | None:
+    """What the call of ``name`` in a statement gives; None when the statement is not whole or gives ``*`` or ``**``."""
+    try:
+        tree = ast.parse(source.strip().removeprefix("@"))
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        called = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and called == name:
+            names = [keyword.arg for keyword in node.keywords]
+            if None in names or any(isinstance(one, ast.Starred) for one in node.args):
+                return None
+            return Given(places=len(node.args), names=tuple(one for one in names if one))
+    return None
 
 
 def imported_from(source: str) -> str:

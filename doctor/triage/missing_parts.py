@@ -238,9 +238,14 @@ def _library(reading: Reading, missing: Missing) -> Diagnosis:
         reading,
         found,
         Verdict("missing_library", CERTAIN, "the loader names it"),
-        ask=f"ldconfig -p | grep {missing.symbol}; echo $LD_LIBRARY_PATH",
+        ask=f"ldconfig -p | grep -i {(missing.symbol or '').lower()}; echo $LD_LIBRARY_PATH",
         advice=(
-            "load the module (module load ...) or install the package that brings it",
+            f"module load ..., or the system's package that brings it (apt search {_base(missing.symbol or '')})",
             "on a login node the libraries of GPUs are missing",
         ),
     )
+
+
+def _base(symbol: str) -> str:
+    """The name of a library as packages are called by it: ``libcudart.so.11.0`` -> ``cudart``."""
+    return symbol.removeprefix("lib").partition(".so")[0].lower()

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass, replace
 
 from doctor.triage.asking import asked_for, bounded, moved, name_of
-from doctor.triage.missing import Missing, is_import, read_missing, signature_callable
+from doctor.triage.missing import Missing, is_import, read_given, read_missing, signature_callable
 from doctor.triage.owners import DISTRIBUTION, PROJECT, STDLIB, Names, Owner
 from doctor.triage.traceback import Frame, Raised
 from doctor.triage.versions import normal
 
+NOWHERE = "unknown location"
+"""What Python says of a package without a file: a directory that several distributions may share (PEP 420)."""
 _RUNS_A_FILE = ("runpy.py",)
 _IMPORT_ERRORS = ("ImportError", "ModuleNotFoundError", "zipimport.ZipImportError")
 _ASKING = (
@@ -85,24 +87,37 @@ def read(raised: Raised, names: Names) -> Reading:
     missing = read_missing(raised.message, source) or next(
         (found for line in raised.more if (found := read_missing(line))), None
     )
-    missing = missing or _told(raised, reading)
+    if missing and missing.kind == "signature" and not missing.keyword:
+        missing = replace(missing, given=read_given(source, missing.callable.rpartition(".")[2]))
+    missing = _of_a_namespace(missing or _told(raised, reading), names)
     if missing and missing.kind == "module" and missing.module and source.lstrip().startswith(("from .", "import .")):
         missing = replace(missing, partial=False)
     importer = _importer(reading, missing, names)
     return replace(reading, missing=missing, importer=importer, provider=_provider(reading, missing, names))
 
 
+def _of_a_namespace(missing: Missing | None, names: Names) -> Missing | None:
+    """A name not found in a directory that several distributions share is the module that one of them brings."""
+    if missing and missing.kind == "name" and missing.file == NOWHERE:
+        module = f"{missing.module}.{missing.symbol}"
+        if module in names.modules:
+            return Missing(kind="module", module=module, file=NOWHERE)
+    return missing
+
+
 def _told(raised: Raised, reading: Reading) -> Missing | None:
     """What a package's own words say is missing: a requirement, a bound, a name that it gave up."""
     found = bounded(raised.text)
     third = reading.third_party
-    if found is None and third and (symbol := moved(raised.text.strip())):
+    if found is None and third and (gone := moved(raised.text.strip())):
         place = next((p for p in reversed(reading.places) if p.frame.function == "__getattr__"), third)
-        return Missing(kind="attribute", module=_module(place.owner), symbol=symbol)
+        return Missing(kind="attribute", module=gone[0] or _module(place.owner), symbol=gone[1])
     bare = raised.exception.rpartition(".")[2]
-    if found is None and (bare in _IMPORT_ERRORS or bare.endswith(_ASKING)):
+    at_import = bare in _IMPORT_ERRORS
+    if found is None and (at_import or bare.endswith(_ASKING)):
         own = {p.owner.name for p in reading.places}
-        needs = [need for need in asked_for(raised.text) if normal(name_of(need)) not in own]
+        asked = asked_for(raised.text, at_import=at_import)
+        needs = [need for need in asked if "[" in need or normal(name_of(need)) not in own]
         if needs:
             found = Missing(kind="distribution", module=name_of(needs[0]), need=needs[0])
     return found

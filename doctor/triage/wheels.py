@@ -17,6 +17,7 @@ from doctor.planned.target import same_version
 from doctor.triage.lookup import Offer, Use
 from doctor.triage.members import defines, named_alike
 from doctor.triage.missing import Missing
+from doctor.triage.origins import origin
 from doctor.triage.presence import has
 from doctor.triage.sdists import sdist_text
 from doctor.triage.search import Search
@@ -26,6 +27,8 @@ from doctor.triage.wheeltext import WheelText
 _SECONDS = 25.0
 _SDIST = 4 * 1024**2
 """Source archives up to this many bytes are read where a release has no wheel."""
+_BACK = (1, 3, 8, 16)
+"""Where a version is not told: so many releases back a file is looked at."""
 _AGED = timedelta(days=6 * 365)
 
 
@@ -115,6 +118,20 @@ class IndexLookup:
         """See ``Lookup``."""
         wheel = self._wheel_text(name, version, python)
         return wheel is not None and named_alike(wheel, missing)
+
+    def origin(self, importer: str, file: str, name: str, version: str) -> str:
+        """See ``Lookup``; without the version one of the newest that have the file and the name answers."""
+        self._deadline = self._deadline or time.monotonic() + _SECONDS
+        with suppress(IndexUnavailableError, KeyError, OSError):
+            wheels = self._wheels(importer, "")
+            told = [(version, self._file(importer, version))] if version else []
+            for _, found in told or [wheels[-at] for at in _BACK if at <= len(wheels)]:
+                if found and time.monotonic() < self._deadline:
+                    text = _text(self._open(), found)
+                    module = origin(text, file, name)
+                    if module and not text.source_of(module):  # one of its own says nothing of others
+                        return module
+        return ""
 
     def _wheel_text(self, name: str, version: str, python: str) -> WheelText | None:
         self._deadline = self._deadline or time.monotonic() + _SECONDS

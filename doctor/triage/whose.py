@@ -62,12 +62,14 @@ def _required(reading: Reading, knowledge: Knowledge, versions: Versions) -> Ite
     if not is_distribution(importer) or is_standard(importer) or knowledge.lookup is None:
         return
     texts = knowledge.lookup.requires(importer, versions.of(importer)) or ()
-    found = []
+    found: list[str] = []
+    optional: list[str] = []
     for text in texts:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if requirement.marker is None or "extra" not in str(requirement.marker):
-            found.append(normal(requirement.name))
+        extra = requirement.marker is not None and "extra" in str(requirement.marker)
+        (optional if extra else found).append(normal(requirement.name))
     yield from found
+    yield from optional

@@ -79,8 +79,14 @@ def test_bounds_and_moves_in_messages() -> None:
     assert found
     assert (found.need, found.have) == ("numpy<=2.0", "numpy==2.1")
     assert bounded("needs more. Got less") is None
-    assert moved("`BaseSettings` has been moved to the `pydantic-settings` package.") == "BaseSettings"
-    assert moved("the file has been moved") == ""
+    assert moved("`BaseSettings` has been moved to the `pydantic-settings` package.") == ("", "BaseSettings")
+    assert moved("jax.tree_map was removed in JAX v0.6.0: use jax.tree.map") == ("jax", "tree_map")
+    assert moved("init is no longer a top-level attribute of the pinecone package.") == ("", "init")
+    assert moved("the column was dropped") is None
+    told = bounded("This grpc is at version 1.70.0. Please upgrade your grpc module to grpcio>=1.78.0 or less.")
+    assert told
+    assert told.need == "grpcio>=1.78.0"
+    assert moved("the file has been moved") is None
 
 
 def test_a_search_steps_through_release_series() -> None:
