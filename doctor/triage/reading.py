@@ -117,7 +117,8 @@ def _told(raised: Raised, reading: Reading) -> Missing | None:
     if found is None and (at_import or bare.endswith(_ASKING)):
         own = {p.owner.name for p in reading.places}
         asked = asked_for(raised.text, at_import=at_import)
-        needs = [need for need in asked if "[" in need or normal(name_of(need)) not in own]
+        foreign = [need for need in asked if normal(name_of(need)) not in own]
+        needs = foreign or [need for need in asked if "[" in need]  # its own extra brings what it lacks
         if needs:
             found = Missing(kind="distribution", module=name_of(needs[0]), need=needs[0])
     return found

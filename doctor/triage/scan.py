@@ -2,30 +2,29 @@
 
 Rules are regexes over single lines. A large log has few kinds of lines: they differ in digits only. So each piece of
 the log is reduced to its shapes (all digits made 0), and only shapes never seen before are searched for the literal
-text that a match must contain, and then matched. 500 MB cost little more than splitting them into lines.
+text that a match must contain, and then matched. Before that a coarser sieve puts most lines aside. 500 MB cost little
+more than splitting them into lines.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import BinaryIO
 
 from doctor.rulebook.literals import needle
 from doctor.rulebook.rules import Needle
 from doctor.triage.digest import Digest
-from doctor.triage.gates import choose_gates, lines_with
 from doctor.triage.lines import Line, read_line
 from doctor.triage.probes import DIGITS, LONGEST, Probe, look, places_of
+from doctor.triage.sieve import Sieve
 
 PIECE = 256 * 1024
 """Bytes that are searched at once."""
 WHOLE = 3 * 1024**2
 """Logs up to this many bytes are read closely from end to end."""
 _HEAD, _TAIL = 384 * 1024, 1024**2
-_UNGATED, _GATED = 4 * 1024**2, 256 * 1024**2
-"""Choosing gates pays from so many bytes on, and anew after so many: what a log is full of changes."""
 _FRESH_TRIES = 64
 _KNOWN, _KNOWN_TRIES = 400, 6
 """What was found so often is no news: of its new shapes only so many are tried in each piece."""
@@ -47,8 +46,11 @@ class Scanner:
         self._probes = [
             Probe(one.pattern, tuple(text.encode() for text in one.literals), one.digits) for one in wanted.values()
         ]
-        self._gates = {b"": [(probe, probe.shapes) for probe in self._probes if probe.literals]}
-        self._gates_until = _UNGATED
+        self._owners: dict[bytes, list[Probe]] = {}
+        for probe in self._probes:
+            for literal in dict.fromkeys(probe.shapes):
+                self._owners.setdefault(literal, []).append(probe)
+        self._sieve = Sieve(self._owners)
         self._seen: set[bytes] = set()
         self._telling: dict[bytes, list[Probe]] = {}
         self._carry = b""
@@ -108,16 +110,21 @@ class Scanner:
         clean = _ESCAPES.sub(b"", data) if b"\x1b" in data else data
         if b"\r" in clean:
             clean = _OVERWRITTEN.sub(b"", clean.replace(b"\r\n", b"\n"))
-        shapes = clean.translate(DIGITS).split(b"\n")
-        fresh = set(shapes) - self._seen
-        if fresh:
-            self._learn(fresh)
         marked: dict[str, tuple[Probe, list[int]]] = {}
-        telling = self._telling
-        for at, shape in enumerate(shapes):
-            if shape in telling:
-                for probe in telling[shape]:
-                    marked.setdefault(probe.pattern, (probe, []))[1].append(at)
+        suspects = self._sieve.suspects(clean)
+        if suspects is None or suspects:
+            shapes = clean.translate(DIGITS).split(b"\n")
+            if suspects is None:
+                self._learn(set(shapes) - self._seen)
+            else:
+                self._learn_suspects(
+                    {shapes[at]: literals for at, literals in suspects if shapes[at] not in self._seen}
+                )
+            telling = self._telling
+            for at in range(len(shapes)) if suspects is None else (at for at, _ in suspects):
+                if shapes[at] in telling:
+                    for probe in telling[shapes[at]]:
+                        marked.setdefault(probe.pattern, (probe, []))[1].append(at)
         if marked:
             lines = clean.split(b"\n")
             for probe, places in marked.values():
@@ -127,42 +134,46 @@ class Scanner:
         self._lines += data.count(b"\n")
 
     def _learn(self, fresh: set[bytes]) -> None:
-        """Which probes hold on shapes that were never seen; the memory of them is bounded."""
+        """Which probes hold on shapes that were never seen."""
+        self._note(fresh)
+        text = b"\n".join([shape[:LONGEST] for shape in sorted(fresh)])
+        for probe in self._probes if fresh else ():
+            if probe.literals:
+                self._try(probe, _lines_at(text, places_of(text, probe.shapes)))
+
+    def _learn_suspects(self, fresh: dict[bytes, tuple[bytes, ...]]) -> None:
+        """The same of shapes of which the literals are known that they may hold."""
+        self._note(fresh.keys())
+        held: dict[bytes, list[bytes]] = {}
+        for shape in sorted(fresh):
+            for literal in fresh[shape]:
+                if literal in (shape if len(shape) < LONGEST else shape[:LONGEST]):
+                    held.setdefault(literal, []).append(shape)
+        wanted: dict[str, tuple[Probe, set[bytes]]] = {}
+        for literal, shapes in held.items():
+            for probe in self._owners[literal]:
+                wanted.setdefault(probe.pattern, (probe, set()))[1].update(shapes)
+        for probe, found in wanted.values():
+            self._try(probe, sorted(found))
+
+    def _note(self, fresh: Collection[bytes]) -> None:
+        """Remember shapes; the memory of them is bounded."""
         if len(self._seen) > _SHAPES:
             self._seen.clear()
             self._telling.clear()
-        self._seen |= fresh
-        ordered = [shape[:LONGEST] for shape in sorted(fresh)]
-        text = b"\n".join(ordered)
-        if self._size > self._gates_until:
-            self._choose_gates(text)
-        for gate, wanted in self._gates.items():
-            behind = b"\n".join(lines_with(text, gate)) if gate else text
-            for probe, literals in wanted if behind else ():
-                self._try(probe, literals, behind)
+        self._seen.update(fresh)
 
-    def _choose_gates(self, sample: bytes) -> None:
-        """From now on each probe is tried only behind the gates of its literals."""
-        self._gates_until = self._size + _GATED
-        owners: dict[bytes, list[Probe]] = {}
-        for probe in self._probes:
-            for literal in probe.shapes:
-                owners.setdefault(literal, []).append(probe)
-        self._gates = {
-            gate: [(probe, (literal,)) for literal in behind for probe in owners[literal]]
-            for gate, behind in choose_gates(owners, sample).items()
-        }
-
-    def _try(self, probe: Probe, literals: tuple[bytes, ...], text: bytes) -> None:
-        """Note the shapes on which a probe holds."""
+    def _try(self, probe: Probe, shapes: Iterable[bytes]) -> None:
+        """Note those of the shapes, which hold its literals, on which a probe holds."""
         most = _KNOWN_TRIES if probe.found.count > _KNOWN else _FRESH_TRIES
-        for tries, at in enumerate(places_of(text, literals)):
-            start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
-            shape = text[start : len(text) if end < 0 else end]
+        for tries, shape in enumerate(shapes):
             if tries >= most and (not probe.exact or most == _KNOWN_TRIES):
                 break
             told = self._telling.get(shape, ())
-            if probe not in told and (probe.exact or (probe.rough.search(shape) and probe.match(read_line(0, shape)))):
+            if probe in told:
+                continue
+            short = shape[:LONGEST]
+            if probe.exact or (probe.rough.search(short) and probe.match(read_line(0, short))):
                 self._telling.setdefault(shape, []).append(probe)
 
     def _keep(self, data: bytes, first: int) -> None:
@@ -221,6 +232,13 @@ class Scanner:
             if found:
                 self._stamps[1] = _stamp(line, found.start())
                 return
+
+
+def _lines_at(text: bytes, places: Iterable[int]) -> Iterator[bytes]:
+    """The lines of a text in which these places are."""
+    for at in places:
+        start, end = text.rfind(b"\n", 0, at) + 1, text.find(b"\n", at)
+        yield text[start : len(text) if end < 0 else end]
 
 
 def _read(pieces: list[tuple[int, bytes]]) -> Iterator[tuple[Line, ...]]:

@@ -86,14 +86,38 @@ def test_a_traceback_in_the_middle_of_a_large_log_is_read() -> None:
     assert own[0].lines == (30_002, 30_004)
 
 
+def test_the_sieve_loses_nothing() -> None:
+    generator = random.Random(7)
+    wanted = ["OOMKilled", "code 7f", "Step=1\\d", "feed|cafe"]
+    lines = []
+    for number in range(70_000):
+        word = generator.choice(
+            ["", "", "OOMKilled", "OOMK1lled", "code 7f", "code 8e", "Step=12", "feed", "seed", "cafe"]
+        )
+        lines.append(f"{number} {generator.getrandbits(200):x} {word} {generator.getrandbits(80):x}")
+    text = "\n".join(lines) + "\n"
+    assert len(text) > 5 * 1024**2
+    search = Scanner(wanted)
+    search.read(io.BytesIO(text.encode()))
+    found = search.digest().occurrences
+    for pattern in wanted:
+        numbers = [at for at, line in enumerate(lines, 1) if re.search(pattern, line)]
+        assert numbers
+        hits = [hit.line.number for hit in found[pattern].hits]
+        assert set(hits) <= set(numbers)
+        assert hits[0] == numbers[0]
+        late = [number for number in numbers if number > 65_000]
+        assert hits[-1] >= late[0]
+
+
 def test_memory_does_not_grow_with_the_log() -> None:
     piece = noise(4000).encode()
     search = scanner(KNOWLEDGE)
     tracemalloc.start()
-    for _ in range(4):
+    for _ in range(4 * 1024**2 // len(piece) + 4):  # beyond the size from which a sieve is used
         search.feed(piece)
     early = tracemalloc.get_traced_memory()[1]
-    for _ in range(12):
+    for _ in range(30):
         search.feed(piece)
     late = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
