@@ -16,6 +16,8 @@ from doctor.triage.versions import Versions, normal
 
 _ASKED = 8
 """So many distributions are read."""
+_TELLING = 5
+"""Letters of a name before a dot that is rather a module than a variable."""
 _LOOKED_AT = 30
 """Of so many the names of their files are looked at."""
 _CALLED = re.compile(r"\b([A-Za-z_]\w{0,60})\.\w")
@@ -54,6 +56,10 @@ def _candidates(reading: Reading, missing: Missing, knowledge: Knowledge, versio
     yield from (name for name in required if name in versions.known or name in reading.importer)
     yield from sorted(versions.known, key=lambda name: (-len(words & set(name.split("-"))), name))
     yield from required
+    for place in reversed(reading.places):
+        for root in _CALLED.findall(place.frame.source):
+            if len(root) >= _TELLING and not is_standard(root) and root not in ("self", "cls"):
+                yield normal(root)
 
 
 def _required(reading: Reading, knowledge: Knowledge, versions: Versions) -> Iterator[str]:
