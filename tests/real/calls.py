@@ -4,7 +4,7 @@
         [--size 12] [--thin] [--python 3.11] [--with REQUIREMENT ...]
 
 Both axes are chosen as ``acdoctor compat`` chooses them. Each version lies in a folder of its own (uv, without dependencies); what
-else they need is installed once, for the newest pair, into one environment (``--with`` adds to it). A cell is CODE run there
+else they need is installed once, for the newest of both, into one environment (``--with`` adds to it). A cell is CODE run there
 with the folders of its two versions first on the path. Prints the table, and the last line that each failing cell said.
 """
 
@@ -67,8 +67,8 @@ def main() -> int:
     venv = options.folder.absolute() / "venv"
     python = venv / "bin" / "python"
     must("uv", "venv", "-q", "--clear", "--python", options.python, str(venv))
-    base = [f"{table.left}=={lefts[-1]}", f"{table.right}=={rights[-1]}", *options.more]
-    must("uv", "pip", "install", "-q", "--python", str(python), *base)
+    for base in ([f"{table.right}=={rights[-1]}"], [f"{table.left}=={lefts[-1]}", *options.more]):  # they may exclude each other
+        must("uv", "pip", "install", "-q", "--python", str(python), *base)
     must("uv", "pip", "uninstall", "-q", "--python", str(python), table.left, table.right)
     places = {}
     for name, versions in ((table.left, lefts), (table.right, rights)):
