@@ -2,7 +2,8 @@
 
 Code that checks its dependencies by itself raises in its own file, so the traceback points at the wrong distribution.
 The message is believed where the environment agrees with it: the named distribution is not there, or is there in a
-version that the message tells or that the declared requirement does not allow.
+version that the message tells or that the declared requirement does not allow. What a rule says (``trusted``) needs no
+declared requirement.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def complained_of(root: Failure, importer: Distribution, environment: Environmen
             continue
         installed = environment.distribution(word)
         if installed is not None and installed.kind != "assumed":
-            if word in required and (installed.version in root.message or refuses(required[word], installed.version)):
+            told = installed.version in root.message
+            if (told and root.trusted) or (word in required and (told or refuses(required[word], installed.version))):
                 return word
         elif installed is None and word in required and _ASKS.search(root.message):
             return word

@@ -77,7 +77,8 @@ def _for_numpy_1(modules: Sequence[str], inspector: NativeInspector) -> str:
     sizes = {path: facts.size for path in modules if (facts := inspector.files.facts(path)) is not None}
     middle = sorted(sizes.values())[len(sizes) // 2] if sizes else 0
     tried = sorted(sizes, key=lambda path: (abs(sizes[path] - middle), path))[:_NUMPY_TRIES]
-    return next((path for path in tried if inspector.damage(path) is None and inspector.numpy_abi(path)), "")
+    whole = (path for path in tried if inspector.damage(path) is None)
+    return next((path for path in whole if "for NumPy 1 " in (inspector.numpy_abi(path) or "")), "")
 
 
 def _numpy_finding(old: dict[str, Compiled], examination: Examination) -> Finding:

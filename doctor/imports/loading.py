@@ -32,6 +32,8 @@ def run_module(machine: Machine, module: Module, spec: Spec, importer: Frame, li
         reason = machine.surroundings.native_failure(spec.path)
         if reason is not None:
             raise _unloadable(machine, spec, reason, "native", importer, line)
+        if spec.name in machine.surroundings.raises:
+            raise _refused(machine, spec, importer, line)
         for need in machine.surroundings.native_needs.get(spec.name, ()):
             machine.import_name(need, Frame(module, module.names, "module"), 0)
         source = _compiled_from(machine, spec)
@@ -118,6 +120,16 @@ def _standard_missing(machine: Machine, spec: Spec, reason: str, importer: Frame
     failure = Failure(
         kind="stdlib", exception=exception, message=message or reason, symbol=spec.name, provider=spec.name,
         module=importer.module.name, path=importer.module.spec.path, line=line,
+    )  # fmt: skip
+    return machine.fail(failure, error_class(exception), importer)
+
+
+def _refused(machine: Machine, spec: Spec, importer: Frame, line: int) -> Raised:
+    """Compiled code that refuses its surroundings when it is loaded, as a rule with evidence says."""
+    exception, message = machine.surroundings.raises[spec.name]
+    failure = Failure(
+        kind="raised", exception=exception, message=message, symbol=spec.name, provider=spec.name,
+        module=importer.module.name, path=importer.module.spec.path, line=line, provider_path=spec.path, trusted=True,
     )  # fmt: skip
     return machine.fail(failure, error_class(exception), importer)
 

@@ -6,6 +6,7 @@ code carries. Nothing is loaded. Whatever cannot be decided is no failure.
 
 from __future__ import annotations
 
+import re
 from posixpath import basename
 
 from doctor.imports.elf import Elf, reader_of
@@ -35,7 +36,10 @@ _NUMPY_LAZY = b"\0numpy.core.multiarray\0"
 # Cython compares the sizes of types before it runs the module's own code, and raises ValueError
 SIZE_WORDS = "numpy.dtype size changed, may indicate binary incompatibility"
 _SIZE_CHANGED = SIZE_WORDS.partition(" ")[2].encode()
-_NUMPY_CONSTANTS = (_NUMPY_1, _NUMPY_2, _NUMPY_API, _NUMPY_IMPORT, _NUMPY_LAZY, _SIZE_CHANGED)
+# what code compiled with the headers of NumPy 2 says of an older NumPy than it was made for (__multiarray_api.h)
+_NUMPY_WANTED = re.compile(rb"\(NumPy (\d+)\.(\d+)\) but the running NumPy has C-API version")
+_NUMPY_IMPORT_2 = b"numpy._core.multiarray failed to import"
+_NUMPY_CONSTANTS = (_NUMPY_1, _NUMPY_2, _NUMPY_API, _NUMPY_IMPORT, _NUMPY_LAZY, _SIZE_CHANGED, _NUMPY_IMPORT_2)
 
 
 def native_failure(path: str, files: FileView, environment: Environment) -> str | None:
@@ -125,19 +129,24 @@ class NativeInspector:
         return major.isdecimal() and int(major) >= 2
 
     def numpy_abi(self, path: str) -> str | None:
-        """That the module was compiled for NumPy 1 and NumPy 2 is installed; None when not, or not certain."""
+        """That the module was compiled for another NumPy than the installed one; None when not, or not certain.
+
+        For NumPy 1 where NumPy 2 is installed, or for a newer C API than the installed NumPy has.
+        """
         numpy = self.environment.distribution(NUMPY)
-        if numpy is None or not self.has_numpy_2:
+        elf = self.libraries.elf(path) if numpy is not None else ""
+        if numpy is None or isinstance(elf, str):
             return None
-        elf = self.libraries.elf(path)
-        if isinstance(elf, str):
-            return None
-        found = self._numpy_constants(path, elf)
-        if {_NUMPY_1, _NUMPY_API, _NUMPY_IMPORT} != found - {_SIZE_CHANGED}:
+        found, wanted = self._numpy_constants(path, elf)
+        said = _NUMPY_IMPORT.decode()
+        if self.has_numpy_2 and {_NUMPY_1, _NUMPY_API, _NUMPY_IMPORT} == found - {_SIZE_CHANGED}:
+            made, said = "1", SIZE_WORDS if _SIZE_CHANGED in found else said
+        elif wanted > (_numbers(".".join(numpy.version.split(".")[:2])) or wanted) and _loads_numpy(found):
+            made = _dotted(wanted)
+        else:
             return None
         return (
-            f"{basename(path)} was compiled for NumPy 1 and cannot be loaded with NumPy {numpy.version} "
-            f"({SIZE_WORDS if _SIZE_CHANGED in found else 'numpy.core.multiarray failed to import'})"
+            f"{basename(path)} was compiled for NumPy {made} and cannot be loaded with NumPy {numpy.version} ({said})"
         )
 
     def undefined_symbol(self, path: str) -> tuple[str, str] | None:
@@ -186,16 +195,20 @@ class NativeInspector:
             return f"{basename(path)} is cut off: {len(head)} bytes are there"
         return None
 
-    def _numpy_constants(self, path: str, elf: Elf) -> set[bytes]:
+    def _numpy_constants(self, path: str, elf: Elf) -> tuple[set[bytes], tuple[int, ...]]:
+        """(which of the constants the file has, the oldest NumPy whose C API it takes; () when it does not say)."""
         read = reader_of(self.files, path)
         constants = [s for s in elf.segments if s.loaded and s.constant] or [s for s in elf.segments if s.loaded]
         found: set[bytes] = set()
+        wanted: tuple[int, ...] = ()
         for segment in constants:
             if segment.size > _CONSTANTS_LIMIT:
-                return set()
+                return set(), ()
             data = read(segment.offset, segment.size)
             found.update(n for n in _NUMPY_CONSTANTS if n in data)
-        return found
+            for match in _NUMPY_WANTED.finditer(data):
+                wanted = max(wanted, (int(match[1]), int(match[2])))
+        return found, wanted
 
     def _is_elf_platform(self) -> bool:
         interpreter = self.environment.interpreter
@@ -225,6 +238,11 @@ def inspector_of(environment: Environment, files: FileView) -> NativeInspector:
     _INSPECTORS.insert(0, NativeInspector(environment, files))
     del _INSPECTORS[_INSPECTORS_KEPT:]
     return _INSPECTORS[0]
+
+
+def _loads_numpy(found: set[bytes]) -> bool:
+    """Whether the code asks for NumPy's C API when it is loaded; pybind11 asks when it is first used."""
+    return _NUMPY_API in found and not found.isdisjoint({_NUMPY_IMPORT, _NUMPY_IMPORT_2}) and _NUMPY_LAZY not in found
 
 
 def _glibc_version(name: str) -> tuple[int, ...] | None:

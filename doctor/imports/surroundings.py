@@ -6,12 +6,11 @@ import contextlib
 import re
 from collections.abc import Iterable
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from doctor.imports.machine import Surroundings
 from doctor.imports.native import inspector_of
 from doctor.model import Environment, FileView, Interpreter
 from doctor.probe.stdlib_names import StdlibNames, examine_stdlib, is_standard
+from doctor.rulebook.match import applies
 from doctor.rulebook.rules import NativeContract
 
 _USUAL = """
@@ -117,10 +116,13 @@ def surroundings_of(environment: Environment, files: FileView, natives: Iterable
     raises: dict[str, tuple[str, str]] = {}
     needs: dict[str, tuple[str, ...]] = {}
     for contract in natives:
-        if not _applies(contract, environment):
+        if not applies(contract, environment):
             continue
         for name, exception, message in contract.raises:
-            raises[f"{contract.module}.{name}"] = (exception, message)
+            raises[contract.module if name == "." else f"{contract.module}.{name}"] = (
+                exception,
+                _told(message, environment),
+            )
         if contract.needs:
             needs[contract.module] = contract.needs
     versions = {d.name: d.version for d in reversed(environment.distributions)}
@@ -131,12 +133,8 @@ def surroundings_of(environment: Environment, files: FileView, natives: Iterable
     )  # fmt: skip
 
 
-def _applies(contract: NativeContract, environment: Environment) -> bool:
-    if not contract.when:
-        return True
-    try:
-        requirement = Requirement(contract.when)
-    except InvalidRequirement:
-        return False
-    installed = environment.distribution(requirement.name.lower())
-    return installed is not None and requirement.specifier.contains(installed.version, prereleases=True)
+def _told(message: str, environment: Environment) -> str:
+    """The message with the installed versions in the place of ``{name}``."""
+    return re.sub(
+        r"\{([\w.-]+)\}", lambda m: found.version if (found := environment.distribution(m[1])) else m[0], message
+    )

@@ -73,6 +73,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "leave out", tuple(f"{left.option}: {', '.join(left.packages)}; {left.reason}" for left in rule.leave_out)
     elif isinstance(rule, NativeContract):
         yield "when", (rule.when,)
+        yield "beside", rule.beside
         yield "marker", (rule.marker,)
         yield "module", (rule.module,)
         yield "raises", tuple(" ".join(entry) for entry in rule.raises)

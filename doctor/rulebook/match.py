@@ -69,7 +69,9 @@ def culprits(breakage: Breakage, environment: Environment) -> tuple[Distribution
 
 def applies(native: NativeContract, environment: Environment) -> bool:
     """Whether a native contract is about what is installed."""
-    return installed(native.when, environment) is not None and marker_holds(native.marker, environment)
+    return all(installed(text, environment) for text in (native.when, *native.beside)) and marker_holds(
+        native.marker, environment
+    )
 
 
 def is_stack(stack: Stack, environment: Environment) -> bool:

@@ -153,13 +153,15 @@ class Stack(Rule):
 class NativeContract(Rule):
     """What compiled code of a distribution does that no source shows.
 
-    ``when``: a requirement that must hold for it to apply; ``marker`` limits the environments; ``module``: dotted
-    native module (a real one in that distribution); ``raises``: dotted callables (from the module's name on) that
-    always raise, with exception class and message; ``names``: names it certainly has (others unknown unless
-    ``closed``); ``needs``: dotted names in other modules that its import asks for.
+    ``when``: a requirement that must hold for it to apply, ``beside``: further ones; ``marker`` limits the
+    environments; ``module``: dotted native module (a real one in that distribution); ``raises``: dotted callables
+    (from the module's name on; ``.`` for loading the module itself) that always raise, with exception class and message
+    (``{name}`` stands for the installed version of that distribution); ``names``: names it certainly has (others
+    unknown unless ``closed``); ``needs``: dotted names in other modules that its import asks for.
     """
 
     when: str = ""
+    beside: tuple[str, ...] = ()
     marker: str = ""
     module: str = ""
     raises: tuple[tuple[str, str, str], ...] = ()

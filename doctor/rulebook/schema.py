@@ -171,6 +171,7 @@ def _native(table: Table, common: dict[str, Any]) -> NativeContract:
     native = NativeContract(
         **common,
         when=table.text("when", required=True, parse=plain_requirement),
+        beside=table.texts("beside", parse=plain_requirement),
         marker=table.text("marker", parse=marker),
         module=table.text("module", required=True, parse=_dotted),
         raises=tuple(_raises(entry) for entry in table.tables("raises")),
@@ -183,9 +184,15 @@ def _native(table: Table, common: dict[str, Any]) -> NativeContract:
     return native
 
 
+def _callable(text: str) -> None:
+    """A dotted name, or ``.`` for loading the module itself; raises ``ValueError``."""
+    if text != ".":
+        _dotted(text)
+
+
 def _raises(table: Table) -> tuple[str, str, str]:
     entry = (
-        table.text("callable", required=True, parse=_dotted),
+        table.text("callable", required=True, parse=_callable),
         table.text("exception", required=True, parse=_dotted),
         table.text("message", required=True),
     )

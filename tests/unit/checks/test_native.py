@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from doctor.imports.libraries import expand, host_may_bring, is_driver
 from doctor.imports.native import NativeInspector, native_failure
 from doctor.model import Severity
 from doctor.probe.files import DiskFiles
+from doctor.rulebook.rules import NativeContract, Rulebook
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 pytestmark = pytest.mark.skipif(
@@ -228,6 +230,54 @@ def test_numpy_1_serves_what_was_made_for_it(patient, numpy):
     patient.install("old==1.0", {f"old/_m{SUFFIX}": elf(constants=NUMPY_1)})
     assert failure(patient, f"old/_m{SUFFIX}") is None
     assert patient.check(native_abi.check) == []
+
+
+@pytest.mark.parametrize(("numpy", "loads"), [("1.26.4", False), ("2.2.6", False), ("2.3.0", True), ("2.4.1", True)])
+def test_a_module_made_for_a_newer_numpy_says_for_which(patient, numpy, loads):
+    """Headers of NumPy 2 compile the text "(NumPy 2.3) but the running NumPy has C-API version" into the module."""
+    text = b"compiled against (NumPy 2.3) but the running NumPy has C-API version 0x%x\0"
+    patient.install(f"numpy=={numpy}", {"numpy/__init__.py": ""})
+    patient.install(
+        "new==1.0", {"new/__init__.py": "from new import _m\n", f"new/_m{SUFFIX}": elf(constants=NUMPY_2 + text)}
+    )
+    lazy = NUMPY_2 + text + b"\0numpy.core.multiarray\0"
+    patient.install("late==1.0", {"late/__init__.py": "from late import _m\n", f"late/_m{SUFFIX}": elf(constants=lazy)})
+    said = failure(patient, f"new/_m{SUFFIX}")
+    assert (said is None) is loads
+    assert loads or "compiled for NumPy 2.3" in said
+    assert failure(patient, f"late/_m{SUFFIX}") is None
+    found = patient.check(import_contracts.check)
+    assert [f.subjects[0] for f in found] == ([] if loads else ["new==1.0"])
+    assert patient.check(native_abi.check) == []
+
+
+def test_a_rule_tells_what_compiled_code_refuses(patient):
+    """The module is there and whole; a native rule says that loading it raises beside such a distribution."""
+    rule = NativeContract(
+        id="lib-numpy", path="", title="", explain="", severity=Severity.NOTE, when="lib>=26", beside=("numpy<2",),
+        module="lib.core", raises=((".", "ImportError", "lib requires NumPy 2.0 or newer, found {numpy}"),),
+    )  # fmt: skip
+    patient.install("numpy==1.26.4", {"numpy/__init__.py": ""})
+    patient.install("lib==26.0", {"lib/__init__.py": "from lib.core import f\n", f"lib/core{SUFFIX}": elf()})
+    patient.install("user==1.0", {"user/__init__.py": "import lib\n"}, ["lib"])
+    patient.install(
+        "careful==1.0", {"careful/__init__.py": "try:\n    import lib\nexcept ImportError:\n    lib = None\n"}
+    )
+    rulebook = Rulebook(natives=(rule,))
+    (found,) = import_contracts.check(replace(patient.examination(), rulebook=rulebook))
+    assert found.subjects == ("lib==26.0", "numpy==1.26.4")
+    assert {"lib", "user"} == set(found.entries)
+    assert "found 1.26.4" in " ".join(found.details)
+
+
+def test_a_refusal_of_a_rule_holds_beside_its_versions_only(patient):
+    rule = NativeContract(
+        id="lib-numpy", path="", title="", explain="", severity=Severity.NOTE, when="lib>=26", beside=("numpy<2",),
+        module="lib.core", raises=((".", "ImportError", "lib requires NumPy 2.0 or newer"),),
+    )  # fmt: skip
+    patient.install("numpy==2.0.2", {"numpy/__init__.py": ""})
+    patient.install("lib==26.0", {"lib/__init__.py": "from lib.core import f\n", f"lib/core{SUFFIX}": elf()})
+    assert list(import_contracts.check(replace(patient.examination(), rulebook=Rulebook(natives=(rule,))))) == []
 
 
 def test_modules_for_another_python(patient):
