@@ -17,7 +17,7 @@ from doctor.imports.classes import (
 )
 from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.openness import may_come, never_given
+from doctor.imports.openness import may_have, never_given
 from doctor.imports.values import (
     MISSING,
     UNKNOWN,
@@ -49,7 +49,7 @@ def get_attribute(machine: Machine, value: Value, name: str, frame: Frame, line:
             r.startswith(f"{value.name}.{name}") for r in machine.surroundings.raises
         ):
             return External(f"{value.name}.{name}")
-        if (value.opened and value.opened != "stdlib") or hasattr(ModuleType, name) or may_come(machine, value, name):
+        if hasattr(ModuleType, name) or may_have(machine, value, name):
             return UNKNOWN
         raise machine.fail(_no_attribute(value, name, frame, line), error_class("AttributeError"), frame)
     if isinstance(value, Instance):

@@ -9,7 +9,7 @@ from doctor.imports.binding import STAR_LIMIT, bind_name
 from doctor.imports.failures import Failure, Raised, error_class
 from doctor.imports.lower import Node
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.openness import may_come
+from doctor.imports.openness import may_have
 from doctor.imports.values import MISSING, UNKNOWN, Class, External, Instance, List, Module, Value
 
 
@@ -84,7 +84,7 @@ def import_from(machine: Machine, module: Value, absolute: str, name: str, frame
             return UNKNOWN
         if spec is not None:
             return machine.import_name(child, frame, line)
-    if (module.opened and module.opened != "stdlib") or may_come(machine, module, name):
+    if may_have(machine, module, name):
         return UNKNOWN
     raise machine.fail(_no_name(machine, module, absolute, name, frame, line), error_class("ImportError"), frame)
 

@@ -63,6 +63,7 @@ class Surroundings:
     native_failure: Callable[[str], str | None] = lambda _path: None
     raises: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     native_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    native_lacks: frozenset[str] = frozenset()
 
 
 class Files(Protocol):

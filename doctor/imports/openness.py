@@ -38,6 +38,13 @@ def rebinds(module: Module) -> bool:
     return False
 
 
+def may_have(machine: Machine, module: Module, name: str) -> bool:
+    """The module may have a name that was not seen in it; what a rule says that compiled code lacks, it has not."""
+    if f"{module.name}.{name}" in machine.surroundings.native_lacks:
+        return False
+    return (bool(module.opened) and module.opened != "stdlib") or may_come(machine, module, name)
+
+
 def may_come(machine: Machine, module: Module, name: str) -> bool:
     """The module may still get the name: by code of its own that others call, or because it is not finished yet.
 

@@ -213,7 +213,7 @@ def _key(question: Question) -> bytes:
     told = (
         _FORMAT, doctor, interpreter.st_size, interpreter.st_mtime_ns, environment.interpreter, environment.python_version,
         environment.search_path, environment.library_path, sorted(question.assumed.items()), question.owner is None,
-        sorted(known.raises.items()), sorted(known.native_needs.items()), os.uname().release,
+        sorted(known.raises.items()), sorted(known.native_needs.items()), sorted(known.native_lacks), os.uname().release,
     )  # fmt: skip
     relative = re.sub(re.escape(environment.path) + r"(?=['/])", lambda _m: _HERE, repr(told))
     return hashlib.blake2b(relative.encode("utf-8", "backslashreplace"), digest_size=16).digest()

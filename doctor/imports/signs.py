@@ -21,6 +21,7 @@ _IMPORT = re.compile(
     rb"^[ \t]+(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)|import[ \t]+([\w. ,\t]+))", re.MULTILINE
 )
 _MOST_NAMES = 400
+_LONGEST_BLOCK = 8_000
 
 
 def signs(machine: Machine, module: Module, owner: str, owner_of: Callable[[str], str]) -> Iterator[int]:
@@ -96,7 +97,7 @@ def _lacks_method(machine: Machine, cls: Class, source: bytes, start: int, end: 
     taken = re.findall(rb"^[^()\n]*\)\.([A-Za-z_]\w*)", near)
     bound = re.search(rb"([A-Za-z_]\w*)[ \t]*=[ \t]*$", source[max(0, start - 80) : start])
     if bound:
-        taken += re.findall(rb"(?<![\w.])" + re.escape(bound[1]) + rb"\.([A-Za-z_]\w*)", near)
+        taken += re.findall(rb"(?<![\w.])" + re.escape(bound[1]) + rb"\.([A-Za-z_]\w*)", _rest_of_block(source, start))
     if not taken or _home(cls) is None:
         return False
     probe = Instance(cls)
@@ -106,6 +107,14 @@ def _lacks_method(machine: Machine, cls: Class, source: bytes, start: int, end: 
         and never_given(machine, probe, name.decode())
         for name in set(taken)
     )
+
+
+def _rest_of_block(source: bytes, start: int) -> bytes:
+    """The lines from the statement at ``start`` on that are indented at least as much as it is."""
+    first = source.rfind(b"\n", 0, start) + 1
+    indent = re.match(rb"[ \t]*", source[first:start])
+    end = re.compile(rb"\n(?!" + (indent[0] if indent else b"") + rb"|[ \t]*[\n#])").search(source, start)
+    return source[start : min(end.start() if end else len(source), start + _LONGEST_BLOCK)]
 
 
 def _walk(machine: Machine, value: Value, names: list[str]) -> tuple[bool, Value]:

@@ -115,6 +115,7 @@ def surroundings_of(environment: Environment, files: FileView, natives: Iterable
     inspector = inspector_of(environment, files)
     raises: dict[str, tuple[str, str]] = {}
     needs: dict[str, tuple[str, ...]] = {}
+    lacks: set[str] = set()
     for contract in natives:
         if not applies(contract, environment):
             continue
@@ -125,11 +126,12 @@ def surroundings_of(environment: Environment, files: FileView, natives: Iterable
             )
         if contract.needs:
             needs[contract.module] = contract.needs
+        lacks.update(f"{contract.module}.{name}" for name in contract.lacks)
     versions = {d.name: d.version for d in reversed(environment.distributions)}
     return Surroundings(
         versions=versions, stdlib_names=standard.names,
         stdlib_has=standard.has, stdlib_failure=standard.failure, native_failure=inspector.failure,
-        raises=raises, native_needs=needs,
+        raises=raises, native_needs=needs, native_lacks=frozenset(lacks),
     )  # fmt: skip
 
 

@@ -79,6 +79,7 @@ def _facts(rule: Rule) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "raises", tuple(" ".join(entry) for entry in rule.raises)
         yield "has", rule.names
         yield "needs", rule.needs
+        yield "lacks", rule.lacks
     elif isinstance(rule, LogRule):
         yield from ((key, (getattr(rule, key),)) for key in ("pattern", "after", "until", "near", "unless"))
         yield "stage", (rule.stage,)

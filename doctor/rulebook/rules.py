@@ -157,7 +157,8 @@ class NativeContract(Rule):
     environments; ``module``: dotted native module (a real one in that distribution); ``raises``: dotted callables
     (from the module's name on; ``.`` for loading the module itself) that always raise, with exception class and message
     (``{name}`` stands for the installed version of that distribution); ``names``: names it certainly has (others
-    unknown unless ``closed``); ``needs``: dotted names in other modules that its import asks for.
+    unknown unless ``closed``); ``needs``: dotted names in other modules that its import asks for; ``lacks``: names
+    that it once had and certainly has not.
     """
 
     when: str = ""
@@ -168,6 +169,7 @@ class NativeContract(Rule):
     names: tuple[str, ...] = ()
     closed: bool = False
     needs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -178,9 +178,10 @@ def _native(table: Table, common: dict[str, Any]) -> NativeContract:
         names=table.texts("names", parse=_dotted),
         closed=table.flag("closed"),
         needs=table.texts("needs", parse=_dotted),
+        lacks=table.texts("lacks", parse=_dotted),
     )
-    if not (native.raises or native.names or native.closed or native.needs):
-        table.complain("raises", "is missing: a native rule says raises, names, closed or needs")
+    if not (native.raises or native.names or native.closed or native.needs or native.lacks):
+        table.complain("raises", "is missing: a native rule says raises, names, closed, needs or lacks")
     return native
 
 
