@@ -166,9 +166,7 @@ def give_up(machine: Machine, function: Function, args: list[Value]) -> Value:
 
     When nothing really runs (``machine.calling``), what it may bind is asked for each name that is missed (``deferred``).
     """
-    body = function.body if isinstance(function.body, tuple) else function.module.bodies.get(function.body)
-    binds = body[3] if isinstance(body, tuple) else body.binds if body is not None else True
-    if binds and not machine.calling:
+    if not machine.calling and ((body := function_body(machine, function)) is None or body.binds):
         function.module.opened = function.module.opened or f"{function.name}() was not followed"
     for a in args:
         if isinstance(a, Dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from doctor.imports.calling import call
@@ -10,6 +11,11 @@ from doctor.imports.failures import Raised
 from doctor.imports.lower import Node
 from doctor.imports.machine import Frame, Machine
 from doctor.imports.values import UNKNOWN, Bounded, Class, Function, Instance, Opaque, Value, truth
+
+_SYS_MAY_CHANGE = re.compile(
+    r"\('name', \d+, 'sys'\)(?!, '(?!(?:path|meta_path|path_hooks|path_importer_cache|modules)')\w+'\))"
+)
+"""In lowered code: ``sys`` itself, or one of its attributes that say where modules come from."""
 
 
 def enter_context(machine: Machine, manager: Value, frame: Frame) -> tuple[Value, tuple[Any, ...] | None]:
@@ -21,7 +27,7 @@ def enter_context(machine: Machine, manager: Value, frame: Frame) -> tuple[Value
             return UNKNOWN, ("unknown",)
         if manager.kind == "generator":
             body = manager.value[1]
-            if "'sys'" in repr(body.body):  # it may change where modules are found; it is not run
+            if _SYS_MAY_CHANGE.search(repr(body.body)):  # where modules are found; it is not run
                 machine.sys_path.opened = True
                 return UNKNOWN, ("unknown",)
             return UNKNOWN, ("unknown",) if _may_swallow(body.body) else None

@@ -10,6 +10,7 @@ from typing import Any
 
 from doctor.imports import builtin_calls, import_functions, paths, reflection, versions
 from doctor.imports.failures import Failure, Raised, error_class
+from doctor.imports.hooks import change_hooks
 from doctor.imports.machine import Frame, Handler, Machine
 from doctor.imports.operators import compare
 from doctor.imports.paths import path_method, read_file
@@ -160,6 +161,9 @@ _TRANSPARENT_CALLS = frozenset({
 _LOOKS_UP = frozenset({"sys._getframe", "inspect.currentframe", "inspect.stack"})
 """Gives a function its caller's names, which it may then change."""
 
+_CALLERS_NAMES = re.compile(rb"\.f_(?:globals|locals)\b(?!\.(?:get|items|keys|values|copy)\(|\[[^\]\n]*\](?!\s*=[^=]))")
+"""Those names used for more than reading one of them."""
+
 
 def _native_raise(machine: Machine, path: str, frame: Frame, line: int) -> Raised:
     """Compiled code that always raises, as a rule with evidence says."""
@@ -189,7 +193,7 @@ def call_external(
         )
     if path in {"builtins.staticmethod", "builtins.classmethod", "builtins.property"}:
         return UNKNOWN
-    if path in _LOOKS_UP and machine.stack and re.search(rb"f_globals|f_locals", frame.module.source or b""):
+    if path in _LOOKS_UP and machine.stack and _CALLERS_NAMES.search(frame.module.source or b""):
         importing = machine.stack[-1]
         importing.opened = importing.opened or f"{frame.module.name} changes the names of its caller"
     if path.startswith("builtins.") and path.endswith(("Error", "Exception", "Warning", "Exit", "Interrupt")):
@@ -227,7 +231,7 @@ def opaque_method(
 ) -> Value:
     """A method of a concrete object."""
     if holder.kind == "hooks":
-        machine.install_hook(frame)
+        change_hooks(machine, name, args, frame)
         return None
     if holder.kind == "regex":
         return regex_method(holder.value, name, args)

@@ -1,0 +1,30 @@
+"""Import hooks: what code puts into ``sys.meta_path`` and ``sys.path_hooks``, and whether any module may come from it."""
+
+from __future__ import annotations
+
+from doctor.imports.classes import class_lookup
+from doctor.imports.machine import Frame, Machine
+from doctor.imports.values import Class, Function, Instance, Value
+
+
+def change_hooks(machine: Machine, method: str, args: list[Value], frame: Frame) -> None:
+    """``sys.meta_path.append(finder)`` and the like: from now on modules may come from where nothing is seen."""
+    if not (method in {"append", "insert"} and args and _finds_nothing(machine, args[-1])):
+        machine.install_hook(frame)
+
+
+def _finds_nothing(machine: Machine, finder: Value) -> bool:
+    """It finds distributions but no modules (importlib.metadata: "Extending the search algorithm")."""
+    cls = finder.cls if isinstance(finder, Instance) else finder
+    if not isinstance(cls, Class):
+        return False
+    asked = class_lookup(cls, "find_spec")  # find_module is asked only of finders without it
+    return isinstance(asked, Function) and _gives_nothing(machine, asked)
+
+
+def _gives_nothing(machine: Machine, function: Function) -> bool:
+    """Its body is ``return None`` or nothing at all."""
+    from doctor.imports.calling import function_body  # noqa: PLC0415 - calling needs the library, and that this
+
+    body = function_body(machine, function)
+    return body is not None and all(s[0] == "return" and s[2] == ("const", 0, None) for s in body.body)
