@@ -85,9 +85,11 @@ def _generate(
                 break
         if False in verdicts:
             continue
-        if None in verdicts or value is UNKNOWN:
+        if value is UNKNOWN:
             exact = False
-            if value is UNKNOWN:
-                continue
-        exact = _generate(machine, node, frame, level + 1, found) and exact
+            continue
+        decided = None not in verdicts
+        frame.maybe += not decided
+        exact = _generate(machine, node, frame, level + 1, found) and exact and decided
+        frame.maybe -= not decided
     return exact

@@ -99,8 +99,10 @@ def _is_a(machine: Machine, value: Value, wanted: Value) -> bool | None:
         return isinstance(value, _TYPES[wanted.path])
     if isinstance(value, Instance) and isinstance(wanted, Class):
         return machine.matches(value.cls, wanted)
-    if isinstance(value, Function) and isinstance(wanted, External) and wanted.path == "builtins.type":
-        return False
+    if isinstance(value, Function | Module) and isinstance(wanted, External):
+        if wanted.path == "types.ModuleType" and isinstance(value, Module):
+            return True
+        return False if wanted.path == "builtins.type" or wanted.path in _TYPES else None
     if isinstance(value, Class) and isinstance(wanted, External) and wanted.path == "builtins.type":
         return True
     return None
