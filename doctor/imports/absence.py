@@ -13,6 +13,15 @@ _TESTS = frozenset({"test", "tests"})
 _WORDS = frozenset(bytes((c,)) for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
+def gives(text: bytes, name: str) -> bool:
+    """The source may give an object an attribute: ``x.name = ...``, a keyword, or the name as a text (``setattr``)."""
+    word = re.escape(name.encode())
+    return name.encode() in text and (
+        re.search(rb"\.%s\b[ \t]*(?::[^=\n]*)?[^=\w\s]?=[^=]|[(,]\s*%s[ \t]*=[^=]|['\"]%s['\"]" % ((word,) * 3), text)
+        is not None
+    )
+
+
 class Absence:
     """The text of packages, read when first asked about and kept (one blob for each package directory)."""
 
@@ -41,9 +50,10 @@ class Absence:
         """No Python file below ``directory`` has the word ``name``, and nothing there is compiled."""
         return _lacks(self.hold(directory), name)
 
-    def unwritten(self, directory: str, name: str) -> bool:
-        """No Python file below ``directory`` has the word; what compiled code does there is another question."""
-        return _lacks(self.hold(f"{directory}//python"), name)
+    def ungiven(self, directory: str, name: str) -> bool:
+        """No Python file below ``directory`` gives an object the name; what compiled code does there is another question."""
+        text = self.hold(f"{directory}//python")
+        return text is not None and not gives(text, name)
 
     def undefined(self, directory: str, name: str) -> bool:
         """No Python file below ``directory`` defines the name: no function, no assignment, no import; tests do not count."""

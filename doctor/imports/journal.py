@@ -47,7 +47,7 @@ class World:
             "native": surroundings.native_failure,
             "standard": surroundings.stdlib_failure,
             "certain": self._absence.certain,
-            "unwritten": self._absence.unwritten,
+            "ungiven": self._absence.ungiven,
             "undefined": self._absence.undefined,
             "owner": self._owner,
         }
@@ -167,10 +167,10 @@ class NotedAbsence(Absence):
         self._journal.note(("undefined", directory, name), found)
         return found
 
-    def unwritten(self, directory: str, name: str) -> bool:
-        """As ``Absence.unwritten``."""
-        found = super().unwritten(directory, name)
-        self._journal.note(("unwritten", directory, name), found)
+    def ungiven(self, directory: str, name: str) -> bool:
+        """As ``Absence.ungiven``."""
+        found = super().ungiven(directory, name)
+        self._journal.note(("ungiven", directory, name), found)
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from doctor.imports.absence import gives
 from doctor.imports.classes import class_lookup, is_open_class, resolution_order
 from doctor.imports.machine import Machine
 from doctor.imports.values import MISSING, Class, Instance, Module
@@ -69,8 +70,8 @@ def never_given(machine: Machine, value: Instance, name: str) -> bool:
     return all(
         m.source is not None
         and not re.search(rb"\bsetattr\(|__dict__", m.source)
-        and not re.search(rb"\b" + re.escape(name.encode()) + rb"\b", m.source)
-        and machine.absence.unwritten(package_directory(m), name)
+        and not gives(m.source, name)
+        and machine.absence.ungiven(package_directory(m), name)
         for m in sources
     )
 
