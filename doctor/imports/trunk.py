@@ -136,8 +136,8 @@ class Trunk:
 
 
 _FILE = frozenset({"source", "text"})
-_TREE = frozenset({"certain", "unwritten", "undefined"})
-_COST = {"in": 1, "root": 1, "source": 2, "text": 2, "native": 3, "certain": 4, "unwritten": 4, "undefined": 4}
+_TREE = frozenset({"certain", "ungiven", "undefined"})
+_COST = {"in": 1, "root": 1, "source": 2, "text": 2, "native": 3, "certain": 4, "ungiven": 4, "undefined": 4}
 
 
 def _frame(question: Question) -> tuple[Any, ...]:
