@@ -67,7 +67,10 @@ def main() -> int:
     venv = options.folder.absolute() / "venv"
     python = venv / "bin" / "python"
     must("uv", "venv", "-q", "--clear", "--python", options.python, str(venv))
-    for base in ([f"{table.right}=={rights[-1]}"], [f"{table.left}=={lefts[-1]}", *options.more]):  # they may exclude each other
+    for base in (
+        [f"{table.right}=={rights[-1]}"],
+        [f"{table.left}=={lefts[-1]}", *options.more],
+    ):  # they may exclude each other
         must("uv", "pip", "install", "-q", "--python", str(python), *base)
     must("uv", "pip", "uninstall", "-q", "--python", str(python), table.left, table.right)
     places = {}
@@ -75,7 +78,18 @@ def main() -> int:
         for version in versions:
             places[name, version] = place = (options.folder / f"{name}-{version}").absolute()
             if not place.exists():
-                must("uv", "pip", "install", "-q", "--no-deps", "--python", str(python), "--target", str(place), f"{name}=={version}")
+                must(
+                    "uv",
+                    "pip",
+                    "install",
+                    "-q",
+                    "--no-deps",
+                    "--python",
+                    str(python),
+                    "--target",
+                    str(place),
+                    f"{name}=={version}",
+                )
 
     def cell(pair: tuple[str, str]) -> tuple[bool, str]:
         path = os.pathsep.join((str(places[table.left, pair[0]]), str(places[table.right, pair[1]])))
@@ -90,7 +104,10 @@ def main() -> int:
     wide = max(map(len, lefts))
     print(f"{table.left} (down) x {table.right}: {' '.join(rights)}")
     for left in lefts:
-        print(f"{left:>{wide}}  " + " ".join(("✓" if told[left, right][0] else "✗").center(len(right)) for right in rights))
+        print(
+            f"{left:>{wide}}  "
+            + " ".join(("✓" if told[left, right][0] else "✗").center(len(right)) for right in rights)
+        )
     words: dict[str, list[str]] = {}
     for (left, right), (ok, last) in told.items():
         if not ok:
