@@ -34,7 +34,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:1rem/1.55 system-ui,s
 main,header,footer{max-width:62rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem;margin:.5rem 0}
 h2{font-size:1.2rem;margin:2rem 0 .5rem}
-h3{font-size:1.05rem;margin:0;overflow-wrap:anywhere}
+h3,.card h2{font-size:1.05rem;margin:0;overflow-wrap:anywhere}
 .card{border:1px solid var(--line);border-left:.4rem solid var(--note);background:var(--card);
 border-radius:.4rem;padding:1rem;margin:1rem 0}
 .card.error{border-left-color:var(--error)}
@@ -156,7 +156,7 @@ def _code(text: str, clean: Clean) -> str:
 
 
 def _card(kind: str, word: str, headline: str, inside: list[str]) -> str:
-    head = f'<span class="word">{escape(word)}</span><h3>{headline}</h3>'
+    head = f'<span class="word">{escape(word)}</span><h2>{headline}</h2>'
     return f'<section class="card {kind}">{head}{"".join(inside)}</section>'
 
 

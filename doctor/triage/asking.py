@@ -44,6 +44,10 @@ _MOVED = re.compile(
     r"^[`'\"]?(?P<module>(?:\w{1,60}\.){0,3})(?P<symbol>\w{1,120})[`'\"]? "
     r"(?:(?:has been|was|is) (?:now )?(?:re)?moved|is no longer)\b"
 )
+_REMOVED = re.compile(
+    r"^[`'\"]?(?P<symbol>[\w.:]{2,160})[`'\"]? (?:is deprecated and )?(?:was|has been|is) removed in "
+    r"(?:[A-Za-z][\w-]{0,60} )?(?:version )?[vV]?(?P<version>\d[\d.]{0,20})"
+)
 _UPGRADE = re.compile(
     r"\b(?:upgrade|update) (?:your )?(?:[\w-]{1,40} ){0,3}to "
     rf"(?P<need>{_NAME}(?:[<>=!~]=?\d[\w.]{{0,30}},?){{1,3}})"
@@ -80,6 +84,12 @@ def bounded(message: str) -> Missing | None:
     have = match["have"].rstrip(".")
     name = normal(match["name"])
     return Missing(kind="version", need=f"{name}{sign}{match['bound'].rstrip('.')}", have=f"{name}=={have}")
+
+
+def removed(message: str) -> tuple[str, str] | None:
+    """What a package says it has no more, and in which version it went; None: the message tells no version."""
+    match = _REMOVED.search(message)
+    return (match["symbol"], match["version"].rstrip(".")) if match else None
 
 
 def _upgraded(message: str) -> Missing | None:

@@ -35,8 +35,8 @@ def by_lookup(reading: Reading, knowledge: Knowledge, versions: Versions) -> Dia
         return None
     if missing.kind in ("module", "distribution"):
         return _module(reading, missing, knowledge, versions)
-    if missing.kind == "version":
-        return _version(reading, missing, versions)
+    if missing.kind in ("version", "removed"):
+        return (_version if missing.kind == "version" else _removed)(reading, missing, versions)
     if missing.kind == "undefined_symbol":
         return _symbol(reading, missing, versions)
     if missing.kind == "library":
@@ -201,6 +201,25 @@ def _version(reading: Reading, missing: Missing, versions: Versions) -> Diagnosi
         replace(found, fixes=fixes),
         Verdict("version_conflict", CERTAIN, "the message names requirement and installed version"),
         ask=FREEZE,
+    )
+
+
+def _removed(reading: Reading, missing: Missing, versions: Versions) -> Diagnosis:
+    """What a package says it gave up, and since when."""
+    text = reading.raised.text.strip()
+    found = finding(
+        "removed-in-version",
+        Severity.ERROR,
+        subjects_of(reading, versions),
+        f"{missing.symbol} is gone from {missing.module}: it says so itself",
+        reading,
+    )
+    fix = install(missing.need, because="the last release line that has it, by the message")
+    return diagnosed(
+        reading,
+        replace(found, fixes=(fix,)),
+        Verdict("api_removed", LIKELY, "the message names the version in which it was removed"),
+        advice=(f"or change what uses it; the message: {' '.join(text.split())[:300]}",),
     )
 
 

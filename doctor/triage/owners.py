@@ -60,12 +60,45 @@ _REMOVED = frozenset(
     ]
 )
 """Modules that once were in the standard library (PEP 594, PEP 632, and what went before)."""
+_PYTHON_2 = frozenset(
+    [
+        "BaseHTTPServer",
+        "ConfigParser",
+        "Cookie",
+        "HTMLParser",
+        "Queue",
+        "SimpleHTTPServer",
+        "SocketServer",
+        "StringIO",
+        "Tkinter",
+        "UserDict",
+        "__builtin__",
+        "anydbm",
+        "cPickle",
+        "cStringIO",
+        "commands",
+        "cookielib",
+        "copy_reg",
+        "exceptions",
+        "httplib",
+        "md5",
+        "robotparser",
+        "sets",
+        "sha",
+        "thread",
+        "tkMessageBox",
+        "urllib2",
+        "urlparse",
+        "xmlrpclib",
+    ]
+)
+"""Modules of Python 2 that have another name since, or none: no distribution brings them back."""
 
 
 def is_standard(module: str) -> bool:
     """The module is, or was, the standard library's."""
     top = module.split(".", maxsplit=1)[0]
-    return top in sys.stdlib_module_names or top in _REMOVED
+    return top in sys.stdlib_module_names or top in _REMOVED or top in _PYTHON_2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from doctor.triage.asking import asked_for, bounded, moved, name_of
+from doctor.triage.asking import asked_for, bounded, moved, name_of, removed
 from doctor.triage.missing import Missing, is_import, read_given, read_missing, signature_callable
 from doctor.triage.owners import DISTRIBUTION, PROJECT, STDLIB, Names, Owner
 from doctor.triage.traceback import Frame, Raised
@@ -109,8 +109,12 @@ def _told(raised: Raised, reading: Reading) -> Missing | None:
     """What a package's own words say is missing: a requirement, a bound, a name that it gave up."""
     found = bounded(raised.text)
     third = reading.third_party
-    if found is None and third and (gone := moved(raised.text.strip())):
-        place = next((p for p in reversed(reading.places) if p.frame.function == "__getattr__"), third)
+    if found is None and third and (since := removed(raised.text.strip())):
+        need = f"{third.owner.name}<{since[1]}"
+        return Missing(kind="removed", module=third.owner.name, symbol=since[0], need=need)
+    place = next((p for p in reversed(reading.places) if p.frame.function == "__getattr__"), third)
+    of_module = place is not third or raised.exception.endswith(("AttributeError", "ImportError"))
+    if found is None and place and of_module and (gone := moved(raised.text.strip())):
         return Missing(kind="attribute", module=gone[0] or _module(place.owner), symbol=gone[1])
     bare = raised.exception.rpartition(".")[2]
     at_import = bare in _IMPORT_ERRORS
@@ -164,7 +168,7 @@ def _provider(reading: Reading, missing: Missing | None, names: Names) -> str:
     if missing is None:
         return ""
     module = missing.module or ""
-    if missing.kind == "version":
+    if missing.kind in ("version", "removed"):
         return normal(re.split(r"[<>=!~ \[;]", missing.need, maxsplit=1)[0])
     if missing.kind == "distribution":
         return normal(module)

@@ -17,13 +17,16 @@ from doctor.triage.reading import Reading
 from doctor.triage.versions import Versions
 from doctor.triage.wheeltext import parsed
 
+_UNREADABLE = ("ScannerError", "ParserError", "ParseError", "ParsingError", "DecodeError")
+"""How exceptions end that tell of a text which is not of its format."""
 _WRONG_VALUE = ("ValueError", "UnicodeDecodeError", "UnicodeEncodeError", "OverflowError", "JSONDecodeError")
 _PYTHON = re.compile(r"[/\\]python(3\.\d{1,2})[/\\]")
 
 
 def refuses_yours(reading: Reading) -> bool:
     """The user's code called one distribution directly, and all below is that one: nobody else gave it the value."""
-    if reading.level != "call" or reading.raised.exception.rpartition(".")[2] not in _WRONG_VALUE:
+    bare = reading.raised.exception.rpartition(".")[2]
+    if reading.level != "call" or not (bare in _WRONG_VALUE or bare.endswith(_UNREADABLE[:4])):
         return False
     owners = [place.owner for place in reading.places if place.owner.kind != STDLIB]
     last = max((i for i, owner in enumerate(owners) if owner.kind == PROJECT), default=len(owners))
@@ -35,6 +38,7 @@ def refused(reading: Reading, owner: str, said: str, versions: Versions) -> Diag
     own = reading.own
     where = f"{own.frame.path}:{own.frame.line}" if own else "your own code"
     text = "Unicode" in reading.raised.exception
+    form = reading.raised.exception.endswith(_UNREADABLE)
     message = f"{spoken(owner, versions)} cannot use a value that {where} gave it: {said}"
     advice = (
         "tell the encoding that the file has (encoding='latin-1', 'cp1252', 'utf-16'), or convert the file to UTF-8"
@@ -44,7 +48,9 @@ def refused(reading: Reading, owner: str, said: str, versions: Versions) -> Diag
     return diagnosed(
         reading,
         finding("value-refused", Severity.ERROR, (pinned(owner, versions),), message, reading),
-        Verdict("data" if text else "user_code", LIKELY, "your own code calls the package directly with that value"),
+        Verdict(
+            "data" if text or form else "user_code", LIKELY, "your own code calls the package directly with that value"
+        ),
         advice=(advice,),
     )
 

@@ -99,7 +99,7 @@ def test_structure_for_everybody(name: str) -> None:
     assert {"title", "main", "header", "footer"} <= set(tags)
     assert "width=device-width" in (tags.get("meta") or {}).get("content", "") or 'name="viewport"' in PAGES[name]()
     assert page.levels[0] == 1
-    assert all(after - before <= 2 for before, after in zip(page.levels, page.levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in zip(page.levels, page.levels[1:], strict=False))
     for tag, attributes in page.tags:
         if tag == "th":
             assert attributes.get("scope") in ("col", "row")

@@ -7,7 +7,7 @@ import sys
 import pytest
 from pastes import ask
 
-from doctor.triage.asking import asked_for
+from doctor.triage.asking import asked_for, removed
 from doctor.triage.members import has_member
 from doctor.triage.missing import Given, Missing, read_given, read_missing
 from doctor.triage.origins import defining_file, origin
@@ -122,3 +122,28 @@ def test_a_function_that_wants_more_than_it_is_given() -> None:
     old, new = "def rename(old, new, level=2): pass", "def rename(kind, old, new, level=2): pass"
     assert has_member(wheel(b__tools=old), missing) is True
     assert has_member(wheel(b__tools=new), missing) is False
+
+
+def test_a_message_that_names_the_version_of_a_removal_is_believed() -> None:
+    assert removed("`interp2d` has been removed in SciPy 1.14.0.") == ("interp2d", "1.14.0")
+    assert removed("PdfFileReader is deprecated and was removed in PyPDF2 3.0.0. Use x.") == ("PdfFileReader", "3.0.0")
+    assert removed("`pydantic.error_wrappers:ErrorWrapper` has been removed in V2.") == (
+        "pydantic.error_wrappers:ErrorWrapper",
+        "2",
+    )
+    assert removed("the file was removed in the night") is None
+    frames = (
+        ("/home/u/p/main.py", "<module>", "interp2d(x)"),
+        (f"{SITE}/scipy/interpolate/_old.py", "__init__", "raise X"),
+    )
+    one = ask(traceback(*frames, error="NotImplementedError: `interp2d` has been removed in SciPy 1.14.0.")).diagnoses[
+        0
+    ]
+    assert (one.category, [fix.install for fix in one.finding.fixes]) == ("api_removed", [("scipy<1.14.0",)])
+
+
+def test_a_module_of_python_2_is_not_to_be_installed() -> None:
+    frames = ("/home/u/p/main.py", "<module>", "import old"), (f"{SITE}/old.py", "<module>", "import urllib2")
+    one = ask(traceback(*frames, error="ModuleNotFoundError: No module named 'urllib2'")).diagnoses[0]
+    assert one.category == "python_version"
+    assert not one.finding.fixes
