@@ -19,6 +19,7 @@ from doctor.imports.values import (
     Function,
     Instance,
     List,
+    Module,
     Native,
     Opaque,
     Set,
@@ -63,7 +64,25 @@ def call(
     if isinstance(function, Opaque) and function.kind == "partial":
         inner, first, keywords = function.value
         return call(machine, inner, [*first, *args], {**keywords, **kwargs}, frame, line, exact=exact)
+    if isinstance(function, Module) and _is_plain(machine, function):
+        raise machine.fail(_not_callable(function, frame, line), error_class("TypeError"), frame)
     return UNKNOWN
+
+
+def _is_plain(machine: Machine, module: Module) -> bool:
+    """A module like any other, and its name in its package is known to stand for it and not for a thing of that name."""
+    parent = machine.modules.get(module.name.rpartition(".")[0])
+    known = all(m.state == "done" and not m.opened for m in (module, parent) if isinstance(m, Module))
+    return module.spec.kind == "source" and machine.order_known and known and isinstance(parent, Module)
+
+
+def _not_callable(module: Module, frame: Frame, line: int) -> Failure:
+    """A package once had a function where it now has a module of the same name."""
+    return Failure(
+        kind="attribute", exception="TypeError", message="'module' object is not callable", symbol=module.name,
+        provider=module.name.rpartition(".")[0], module=frame.module.name, path=frame.module.spec.path, line=line,
+        provider_path=module.spec.path,
+    )  # fmt: skip
 
 
 def instantiate(

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from doctor.imports.classes import class_lookup
 from doctor.imports.machine import Frame, Machine
-from doctor.imports.values import Class, Function, Instance, Value
+from doctor.imports.values import Class, Dict, Function, Instance, Value
 
 
 def change_hooks(machine: Machine, method: str, args: list[Value], frame: Frame) -> None:
     """``sys.meta_path.append(finder)`` and the like: from now on modules may come from where nothing is seen."""
-    if not (method in {"append", "insert"} and args and _finds_nothing(machine, args[-1])):
-        machine.install_hook(frame)
+    finder = args[-1] if method in {"append", "insert"} and args else None
+    if not _finds_nothing(machine, finder):
+        machine.install_hook(frame, own=_finds_own(finder, frame.module.name.partition(".")[0]))
+
+
+def _finds_own(finder: Value, root: str) -> bool:
+    """It keeps a table of the modules that it brings, and all of them are parts of its own package (as six does)."""
+    tables = [v.items for v in finder.names.values() if isinstance(v, Dict)] if isinstance(finder, Instance) else []
+    return any(tables) and all(str(name).startswith(f"{root}.") for table in tables for name in table)
 
 
 def _finds_nothing(machine: Machine, finder: Value) -> bool:

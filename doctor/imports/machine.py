@@ -305,10 +305,13 @@ class Machine:
             return UNKNOWN
         return spec
 
-    def install_hook(self, frame: Frame) -> None:
-        """``sys.meta_path`` is changed: what the package (or the program itself) imports may come from there."""
+    def install_hook(self, frame: Frame, *, own: bool = False) -> None:
+        """``sys.meta_path`` is changed: what the package (or the program itself) imports may come from there.
+
+        ``own``: only modules of the package that does it.
+        """
         self.hooked.add(frame.module.name.partition(".")[0])
-        if not self.stack or len(self.stack) <= 2:
+        if not own and (not self.stack or len(self.stack) <= 2):
             self.hooked.add("*")
 
     def is_hooked(self, name: str) -> bool:
