@@ -73,7 +73,7 @@ def _is_plain(machine: Machine, module: Module) -> bool:
     """A module like any other, and its name in its package is known to stand for it and not for a thing of that name."""
     parent = machine.modules.get(module.name.rpartition(".")[0])
     known = all(m.state == "done" and not m.opened for m in (module, parent) if isinstance(m, Module))
-    return module.spec.kind == "source" and machine.order_known and known and isinstance(parent, Module)
+    return module.spec.kind == "source" and known and isinstance(parent, Module)
 
 
 def _not_callable(module: Module, frame: Frame, line: int) -> Failure:
