@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
+
+from packaging.utils import canonicalize_name
 
 from doctor.imports.classes import (
     KNOWN_BASES,
@@ -98,12 +101,20 @@ def module_attribute(machine: Machine, module: Module, name: str, frame: Frame, 
         return names[name]
     if module.spec.kind == "stdlib":
         return _standard_attribute(machine, module, name)
+    if module.spec.kind == "native" and name == "__version__":
+        return _compiled_version(machine, module)
     getter = names.get("__getattr__")
     if getter is None:
         return MISSING
     if not isinstance(getter, Function):
         return UNKNOWN
     return _ask(machine, getter, [name], name, frame, line)
+
+
+def _compiled_version(machine: Machine, module: Module) -> Value:
+    """The version that compiled code of a distribution tells: its own, where that is a plain release; MISSING when not known."""
+    version = machine.surroundings.versions.get(str(canonicalize_name(module.name.partition(".")[0])))
+    return version if version and re.fullmatch(r"\d+(\.\d+){1,2}", version) else MISSING
 
 
 def _ask(machine: Machine, getter: Value, args: list[Value], _name: str, frame: Frame, line: int) -> Value:

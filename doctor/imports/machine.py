@@ -8,9 +8,12 @@ another. References: the Python language reference ("The import system", "Execut
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from packaging.utils import canonicalize_name
 
 from doctor.imports.absence import Absence
 from doctor.imports.failures import CATCH_ALL, Failure, Raised, error_class, external_subclass, failure_class, is_exit
@@ -23,6 +26,8 @@ MODULE_STEPS = 400_000
 CALL_DEPTH = 45
 IMPORT_DEPTH = 400
 CALL_STEPS = 30_000
+_WORD = re.compile(r"[A-Za-z][\w.-]*\w")
+_LONGEST_MESSAGE = 1_000
 
 
 @dataclass(eq=False, slots=True, repr=False)
@@ -152,10 +157,17 @@ class Machine:
             return False
         if root.kind != "raised" or root.trusted:
             return True
-        return bool(self.matches(cls, error_class("ImportError"))) or root.exception in {
-            "ImportError",
-            "ModuleNotFoundError",
-        }
+        if root.exception in {"ImportError", "ModuleNotFoundError"} or self._tells_a_version(root.message):
+            return True
+        return bool(self.matches(cls, error_class("ImportError")))
+
+    def _tells_a_version(self, message: str) -> bool:
+        """The message names an installed distribution and its very version: code that compared versions and refused."""
+        for word in _WORD.findall(message[:_LONGEST_MESSAGE]):
+            version = self.surroundings.versions.get(str(canonicalize_name(word)))
+            if version and re.search(rf"(?<![\w.]){re.escape(version)}(?!\w|\.\d)", message):
+                return True
+        return False
 
     def record(self, failure: Failure) -> None:
         """Note a certain failure once, and that every module being imported is broken by it."""

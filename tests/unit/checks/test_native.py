@@ -366,3 +366,20 @@ def test_a_view_that_reads_ranges_is_not_asked_for_whole_files(patient):
     assert inspector.damage(str(path)) is None
     assert Ranged.read_bytes < 100_000
     assert os.path.getsize(path) > 10_000_000
+
+
+@pytest.mark.parametrize(("core", "fails"), [("2.46.5", True), ("2.46.4", False)])
+def test_code_that_compares_the_version_of_its_compiled_part_is_believed(patient, core, fails):
+    """The compiled part tells its own version; a message that names a distribution and its version was meant."""
+    check = (
+        "from corelib import __version__ as found\nWANTED = '2.46.4'\n\n\ndef ensure():\n    if found != WANTED:\n"
+        "        raise SystemError(f'The installed corelib version ({found}) is incompatible, {WANTED} is required')\n\n\nensure()\n"
+    )
+    patient.install(
+        f"corelib=={core}",
+        {"corelib/__init__.py": "from corelib._core import __version__\n", f"corelib/_core{SUFFIX}": elf()},
+    )
+    patient.install("model==2.13.4", {"model/__init__.py": check}, ["corelib==2.46.4"])
+    found = patient.check(import_contracts.check)
+    assert [f.subjects for f in found] == ([("model==2.13.4", f"corelib=={core}")] if fails else [])
+    assert not fails or found[0].fixes[0].install == ("corelib==2.46.4",)
