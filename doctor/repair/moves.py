@@ -101,7 +101,9 @@ def _all_moves(finding: Finding, scene: Scene, base: Target) -> Iterator[Move]:
     yield from _needed(names, scene, base)
     guesses = _own(finding, scene, safe=False)
     yield from (m for m in guesses if not any(is_contrary(c, finding, scene, base) for c in m.install))
-    if len(names) > 1 and not _is_damage(finding):
+    # one subject alone: what lacks a name is Python itself, unless its own files do not fit together
+    of_python = finding.evidence is Evidence.STATIC and not any(fix.reinstall for fix in finding.fixes)
+    if (len(names) > 1 or of_python) and not _is_damage(finding):
         for candidate in promising_first(finding, _other_versions(names[:2], scene, base), scene, base):
             yield Move(install=(candidate,))
 

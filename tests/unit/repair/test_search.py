@@ -137,3 +137,15 @@ def test_of_what_is_missing_the_version_that_changes_nothing_else(venv, server, 
         make_wheel(server.root, "base", version, {"base/__init__.py": "a = 1\n"}, [wants])
     install(venv, user(server, "1.0", "a", ["base"]))
     assert moves(venv, index) == {"base": (None, "2.0.0")}
+
+
+def test_what_this_python_no_longer_has_is_cured_by_a_release_that_does_not_ask_for_it(venv, server, index):
+    install(
+        venv,
+        make_wheel(
+            server.root, "user", "0.4.0", {"user/__init__.py": "import asyncio\n@asyncio.gone\ndef f(): pass\n"}
+        ),
+    )
+    make_wheel(server.root, "user", "0.5.0", {"user/__init__.py": "import asyncio\n@asyncio.gone\ndef f(): pass\n\n"})
+    make_wheel(server.root, "user", "0.6.0", {"user/__init__.py": "def f(): pass\n"})
+    assert moves(venv, index) == {"user": ("0.4.0", "0.6.0")}
