@@ -159,7 +159,9 @@ def call_function(
         signal = "raise"  # behind a possible return: it may never come to this
     except Bounded:
         del machine.guards[guards:]
-        function.steps += CALL_STEPS * 10  # a parser that runs at import is tried a few times, not for each of its texts
+        function.steps += (
+            CALL_STEPS * 10
+        )  # a parser that runs at import is tried a few times, not for each of its texts
         return give_up(machine, function, args)
     finally:
         machine.depth -= 1

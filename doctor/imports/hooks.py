@@ -11,13 +11,13 @@ def change_hooks(machine: Machine, method: str, args: list[Value], frame: Frame)
     """``sys.meta_path.append(finder)`` and the like: from now on modules may come from where nothing is seen."""
     finder = args[-1] if method in {"append", "insert"} and args else None
     if not _finds_nothing(machine, finder):
-        machine.install_hook(frame, own=_finds_own(finder, frame.module.name.partition(".")[0]))
+        machine.install_hook(frame, own=_finds_own(finder, frame.module.name))
 
 
-def _finds_own(finder: Value, root: str) -> bool:
-    """It keeps a table of the modules that it brings, and all of them are parts of its own package (as six does)."""
+def _finds_own(finder: Value, module: str) -> bool:
+    """It keeps a table of the modules that it brings, and all of them are below its own (as six does, vendored or not)."""
     tables = [v.items for v in finder.names.values() if isinstance(v, Dict)] if isinstance(finder, Instance) else []
-    return any(tables) and all(str(name).startswith(f"{root}.") for table in tables for name in table)
+    return any(tables) and all(str(name).startswith(f"{module}.") for table in tables for name in table)
 
 
 def _finds_nothing(machine: Machine, finder: Value) -> bool:

@@ -320,9 +320,9 @@ class Machine:
     def install_hook(self, frame: Frame, *, own: bool = False) -> None:
         """``sys.meta_path`` is changed: what the package (or the program itself) imports may come from there.
 
-        ``own``: only modules of the package that does it.
+        ``own``: only modules below the one that does it.
         """
-        self.hooked.add(frame.module.name.partition(".")[0])
+        self.hooked.add(frame.module.name if own else frame.module.name.partition(".")[0])
         if not own and (not self.stack or len(self.stack) <= 2):
             self.hooked.add("*")
 
