@@ -9,17 +9,21 @@ from doctor.imports.finder import Finder
 
 _MOST_FILES = 8000
 _MOST_BYTES = 200_000_000
+_NEAR = 60
 _TESTS = frozenset({"test", "tests"})
 _WORDS = frozenset(bytes((c,)) for c in b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 def gives(text: bytes, name: str) -> bool:
     """The source may give an object an attribute: ``x.name = ...``, a keyword, or the name as a text (``setattr``)."""
-    word = re.escape(name.encode())
-    return name.encode() in text and (
-        re.search(rb"\.%s\b[ \t]*(?::[^=\n]*)?[^=\w\s]?=[^=]|[(,]\s*%s[ \t]*=[^=]|['\"]%s['\"]" % ((word,) * 3), text)
-        is not None
+    word, place = name.encode(), -1
+    given = re.compile(
+        rb"\.%s\b[ \t]*(?::[^=\n]*)?[^=\w\s]?=[^=]|[(,]\s*%s[ \t]*=[^=]|['\"]%s['\"]" % ((re.escape(word),) * 3)
     )
+    while (place := text.find(word, place + 1)) >= 0:  # a pattern alone would read megabytes by the letter
+        if given.search(text, max(place - _NEAR, 0), place + len(word) + _NEAR):
+            return True
+    return False
 
 
 class Absence:
